@@ -1,0 +1,277 @@
+"""Typed settings of a stack: one frozen model per environment, unknown keys refused, all errors at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+PROJECT = "ironlane"
+CONFIG_FILE_VARIABLE = "IRONLANE_CONFIG_FILE"  # set by the command line when the stack file is not Pulumi.<stack>.yaml
+PRICE_UNITS_PER_DOLLAR = 10_000
+HOT_PATH_ROLES = ("venue", "feed-handler", "strategy", "order-router", "agent")
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. The text lists every error with its stack file, key, value and fix."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+def _decimal(value: object) -> object:
+    # YAML gives 0.01 as a float; its shortest text is what the author wrote
+    return Decimal(str(value)) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else value
+
+
+Dollars = Annotated[
+    Decimal, BeforeValidator(_decimal), Field(gt=0, le=Decimal("100000000000"), max_digits=18, decimal_places=4)
+]
+Cpus = Annotated[tuple[int, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+
+
+def price4(dollars: Decimal) -> int:
+    """Dollars as a Price(4) integer (1/10,000 dollar)."""
+    return int(dollars * PRICE_UNITS_PER_DOLLAR)
+
+
+class Instrument(_Settings):
+    symbol: str = Field("IRON", pattern=r"^[A-Z]{1,8}$", description="1 to 8 capital letters")
+    tick: Dollars = Decimal("0.01")
+    round_lot: int = Field(100, ge=1, le=10_000)
+
+
+class Ports(_Settings):
+    """Every service listens on base + a fixed offset, so two copies of the stack only need two bases."""
+
+    base: int = Field(17_000, ge=1024, le=65_500)
+
+    @property
+    def venue_order_entry(self) -> int:
+        return self.base
+
+    @property
+    def venue_glimpse(self) -> int:
+        return self.base + 1
+
+    @property
+    def venue_rerequest(self) -> int:
+        return self.base + 2
+
+    @property
+    def feed_lines(self) -> tuple[int, int]:
+        return self.base + 3, self.base + 4
+
+    @property
+    def venue_admin(self) -> int:
+        return self.base + 5
+
+    @property
+    def agent(self) -> int:
+        return self.base + 6
+
+    @property
+    def oms(self) -> int:
+        return self.base + 7
+
+    @property
+    def postgres(self) -> int:
+        return self.base + 8
+
+    @property
+    def nats_client(self) -> tuple[int, ...]:
+        return tuple(self.base + 10 + i for i in range(3))
+
+    @property
+    def nats_cluster(self) -> tuple[int, ...]:
+        return tuple(self.base + 13 + i for i in range(3))
+
+    @property
+    def nats_monitor(self) -> tuple[int, ...]:
+        return tuple(self.base + 16 + i for i in range(3))
+
+
+def _speed(value: object) -> object:
+    if value == "max":
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        raise ValueError("must be a number above 0, or the word max")
+    return float(value)
+
+
+class Replay(_Settings):
+    """Other participants' orders at the venue."""
+
+    file: str | None = None
+    speed: Annotated[float, BeforeValidator(_speed)] = 1.0  # 0 = max
+    max_rows_per_second: int = Field(20_000, ge=1, le=2_000_000)
+    on_bad_row: Literal["stop", "skip"] = "stop"
+    seed: int = Field(20120621, ge=0, le=2**63 - 1)
+    rows_per_second: Annotated[float, Field(gt=0, le=1_000_000, strict=False)] = 200.0
+    reference_price: Dollars = Decimal("100.00")
+    start: Literal["immediately", "on_request"] = "immediately"
+    flow_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+
+    @property
+    def recorded_symbol(self) -> str | None:
+        """The ticker that LOBSTER puts first in its file names."""
+        if self.file is None:
+            return None
+        ticker = Path(self.file).name.split("_", 1)[0]
+        return ticker if ticker.isalpha() and ticker.isupper() and len(ticker) <= 8 else None
+
+
+class Strategy(_Settings):
+    class_: str = Field(
+        "hotpath.strategy.market_maker:MarketMaker", alias="class", pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+    )
+    parameters: dict[str, int | float | str | bool] = {}
+
+
+class Limits(_Settings):
+    """Pre-trade limits, enforced by the risk gate in the order router."""
+
+    max_order_quantity: int = Field(1_000, ge=1, le=999_999)
+    max_notional: Dollars = Decimal("1000000.00")
+    max_position: int = Field(2_000, ge=0, le=100_000_000)
+    collar_percent: Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=100, decimal_places=2)] = Decimal("5")
+    max_messages_per_second: int = Field(2_000, ge=1, le=1_000_000)
+    max_open_orders: int = Field(64, ge=1, le=100_000)
+
+
+class RolePlacement(_Settings):
+    cpus: Cpus = ()
+    numa_node: int | None = Field(None, ge=0, le=1023)
+
+
+class Placement(_Settings):
+    """Where the roles of the hot path run. No cpus means: wherever the kernel puts them."""
+
+    idle: Literal["spin", "back_off"] = "back_off"
+    venue: RolePlacement = RolePlacement()
+    feed_handler: RolePlacement = RolePlacement()
+    strategy: RolePlacement = RolePlacement()
+    order_router: RolePlacement = RolePlacement()
+    agent: RolePlacement = RolePlacement()
+
+    def of(self, role: str) -> RolePlacement:
+        placement: RolePlacement = getattr(self, role.replace("-", "_"))
+        return placement
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Placement:
+        owner: dict[int, str] = {}
+        clashes: list[str] = []
+        for role in HOT_PATH_ROLES:
+            for cpu in self.of(role).cpus:
+                if cpu < 0:
+                    clashes.append(f"{role} names cpu {cpu}")
+                elif cpu in owner:
+                    clashes.append(f"{owner[cpu]} and {role} both claim cpu {cpu}")
+                else:
+                    owner[cpu] = role
+        if clashes:
+            raise ValueError("; ".join(clashes) + "; give each role cpus of its own")
+        return self
+
+
+class LocalSettings(_Settings):
+    """The `local` environment: every service a supervised process on this machine."""
+
+    environment: Literal["local"]
+    instrument: Instrument = Instrument()
+    ports: Ports = Ports()
+    replay: Replay = Replay()
+    strategy: Strategy = Strategy()
+    limits: Limits = Limits()
+    placement: Placement = Placement()
+
+    @property
+    def symbol(self) -> str:
+        return self.replay.recorded_symbol or self.instrument.symbol
+
+    @model_validator(mode="after")
+    def _tick_divides(self) -> LocalSettings:
+        if price4(self.replay.reference_price) % price4(self.instrument.tick):
+            raise ValueError(
+                f"replay.reference_price {self.replay.reference_price} is not a multiple of"
+                f" instrument.tick {self.instrument.tick}; round it to the tick"
+            )
+        return self
+
+
+def _describe(source: str, raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
+    loc = [str(part) for part in error["loc"] if part not in ("function-before[_speed(), float]",)]
+    key = f"{PROJECT}:{'.'.join(loc)}" if loc else f"{PROJECT}:*"
+    value = error.get("input")
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        model: type[BaseModel] = LocalSettings
+        for part in loc[:-1]:
+            annotation = model.model_fields[part].annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                model = annotation
+        known = ", ".join(sorted(field.alias or name for name, field in model.model_fields.items()))
+        return f"{source}: {key} = {value!r}: unknown key; known here: {known}. Remove or rename it."
+    if kind == "missing":
+        return f"{source}: {key} is missing; add it."
+    message = error["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(value, (dict, BaseModel)) else f" = {value!r}"
+    return f"{source}: {key}{shown}: {message}."
+
+
+def parse(raw: Mapping[str, Any], source: str) -> LocalSettings:
+    """Validate the stack's `ironlane:` keys (without the prefix). Raises SettingsError with every error."""
+    try:
+        return LocalSettings.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = [_describe(source, raw, dict(e)) for e in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def from_file(path: Path) -> LocalSettings:
+    """Settings straight from a stack file, as the command line checks them before Pulumi starts."""
+    return parse(read_stack_file(path), path.name)
+
+
+def read_stack_file(path: Path) -> dict[str, Any]:
+    """The `ironlane:` keys of a stack file, unprefixed. Raises SettingsError when it is not a stack file."""
+    try:
+        document = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such stack file; stacks here: {_stack_files(path.parent)}") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise SettingsError(f"{path}: has no `config:` mapping; start from Pulumi.local.yaml")
+    foreign = [key for key in config if not str(key).startswith(f"{PROJECT}:")]
+    if foreign:
+        raise SettingsError(
+            "\n".join(f"{path.name}: {key}: unknown key; settings of this program begin with {PROJECT}:" for key in foreign)
+        )
+    return {str(key).removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+
+
+def _stack_files(folder: Path) -> str:
+    return ", ".join(sorted(p.name for p in folder.glob("Pulumi.*.yaml"))) or "none"
+
+
+def from_pulumi_config(stack: str) -> LocalSettings:
+    """Settings as the running Pulumi program received them."""
+    received: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
+    raw: dict[str, Any] = {}
+    for key, text in received.items():
+        namespace, _, name = key.partition(":")
+        if namespace != PROJECT:
+            continue
+        raw[name] = json.loads(text) if text[:1] in "{[" else text
+    source = Path(os.environ.get(CONFIG_FILE_VARIABLE, f"Pulumi.{stack}.yaml")).name
+    return parse(raw, source)
