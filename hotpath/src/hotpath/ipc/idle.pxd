@@ -1,0 +1,31 @@
+"""How a role waits when a pass over its inputs found nothing."""
+cimport cython
+from libc.stdint cimport int64_t, uint32_t
+
+cdef enum:
+    IDLE_MAX_FDS = 8
+
+# Passes before the next, dearer way of waiting.
+cdef enum:
+    IDLE_SPIN_PASSES = 32
+    IDLE_PAUSE_PASSES = 160
+
+@cython.final
+cdef class IdleStrategy:
+    """spin: PAUSE on each empty pass. back_off: spin, PAUSE, then sleeps that double from 1 us to max_sleep_us.
+
+    Call `reset()` after a pass that did work, `idle()` (or `idle_until_fds()`) after one that did not.
+    """
+    cdef readonly bint spinning          # mode is "spin"
+    cdef readonly int64_t max_sleep_ns
+    cdef int64_t _sleep_ns
+    cdef uint32_t _passes
+
+    cdef inline void reset(self) noexcept nogil:
+        self._passes = 0
+
+    cdef void idle(self) noexcept nogil
+    # Like idle(), but where idle() would sleep it waits in ppoll, so that readable input ends the wait.
+    # fds below 0 are ignored; at most IDLE_MAX_FDS count. Returns how many are readable (or in error), 0 = unknown or none.
+    cdef int idle_until_fds(self, const int *fds, int count) noexcept nogil
+    cdef int idle_until_fd(self, int fd) noexcept nogil

@@ -1,0 +1,138 @@
+"""Single-producer single-consumer ring of fixed-size slots in shared memory. Back-pressure, never overwrites."""
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
+
+from hotpath.ipc.atomics cimport load_acquire_u64, store_relaxed_i64, store_release_u64
+from hotpath.ipc.segment cimport Segment
+
+# Control lines, 128 bytes apart because of the adjacent-line prefetcher.
+cdef enum:
+    RING_TAIL_OFFSET = 256        # written by the producer: messages published
+    RING_HEAD_OFFSET = 384        # written by the consumer: messages released
+    RING_CONSUMER_OFFSET = 512    # consumer identity, consumer heartbeat
+
+cdef enum ConsumerStateCode:
+    CONSUMER_NONE = 0             # none ever attached, or it detached
+    CONSUMER_ALIVE = 1
+    CONSUMER_SILENT = 2           # process runs, heartbeat older than silent_after_ns
+    CONSUMER_DEAD = 3
+
+@cython.final
+cdef class RingProducer:
+    """RingProducer(shm_prefix, name, slot_size, capacity, epoch): creates the ring and supersedes an older one."""
+    cdef readonly Segment segment
+    cdef char *_slots
+    cdef uint64_t *_tail
+    cdef uint64_t *_head
+    cdef uint64_t *_consumer_id
+    cdef int64_t *_consumer_heartbeat
+    cdef uint64_t _mask
+    cdef readonly size_t slot_size
+    cdef uint64_t _next
+    cdef uint64_t _cached_head
+    cdef readonly uint64_t refused        # claims that found the ring full
+    cdef readonly uint64_t reclaimed      # unread messages dropped because their consumer was gone
+    cdef int64_t _probed_ns
+    cdef uint64_t _probed_id
+    cdef bint _probed_alive
+
+    # The next slot to fill, NULL when full. Calling it again without publish() gives the same slot.
+    cdef inline void *claim(self) noexcept nogil:
+        if self._next - self._cached_head > self._mask:
+            self._cached_head = load_acquire_u64(self._head)
+            if self._next - self._cached_head > self._mask:
+                self.refused += 1
+                return NULL
+        return self._slots + (self._next & self._mask) * self.slot_size
+
+    # Makes the claimed slot visible. Only after a claim() that was not NULL.
+    cdef inline void publish(self) noexcept nogil:
+        self._next += 1
+        store_release_u64(self._tail, self._next)
+
+    cdef inline uint64_t free_slots(self) noexcept nogil:
+        self._cached_head = load_acquire_u64(self._head)
+        return self._mask + 1 - (self._next - self._cached_head)
+
+    cdef inline uint64_t backlog(self) noexcept nogil:
+        return self._next - load_acquire_u64(self._head)
+
+    # Each pass of the producer's loop; now_ns = monotonic_ns().
+    cdef inline void heartbeat(self, int64_t now_ns) noexcept nogil:
+        self.segment.heartbeat(now_ns)
+
+    # Another process took over as producer: stop publishing.
+    cdef inline bint superseded(self) noexcept nogil:
+        return self.segment.superseded()
+
+    # One of ConsumerStateCode; reads /proc at most once per segment.probe_interval_ns.
+    cdef int consumer_state(self, int64_t now_ns) noexcept nogil
+    # Drops all unread messages if no live consumer is attached. Returns how many; -1 = a consumer is alive.
+    cdef int64_t reclaim(self) noexcept nogil
+    # Marks the ring CLOSED: a consumer drains it and knows that no more will come.
+    cdef void mark_closed(self) noexcept nogil
+
+@cython.final
+cdef class RingConsumer:
+    """RingConsumer(shm_prefix, name, slot_size, start="tail"|"head"): attaches to the ring that is there."""
+    cdef readonly Segment segment
+    cdef readonly str shm_prefix
+    cdef readonly str name
+    cdef char *_slots
+    cdef uint64_t *_tail
+    cdef uint64_t *_head
+    cdef uint64_t *_consumer_id
+    cdef int64_t *_consumer_heartbeat
+    cdef uint64_t _mask
+    cdef readonly size_t slot_size
+    cdef uint64_t _next
+    cdef uint64_t _cached_tail
+    cdef readonly uint64_t discarded      # messages skipped unread at attach, skip_to_tail and reattach
+    cdef uint64_t _identity
+
+    # The oldest unread message, NULL when there is none. Valid until release().
+    cdef inline void *poll(self) noexcept nogil:
+        if self._next == self._cached_tail:
+            self._cached_tail = load_acquire_u64(self._tail)
+            if self._next == self._cached_tail:
+                return NULL
+        return self._slots + (self._next & self._mask) * self.slot_size
+
+    # Gives the polled slot back. Only after a poll() that was not NULL.
+    cdef inline void release(self) noexcept nogil:
+        self._next += 1
+        store_release_u64(self._head, self._next)
+
+    cdef inline uint64_t backlog(self) noexcept nogil:
+        return load_acquire_u64(self._tail) - self._next
+
+    # Index of the next message to poll: counts from 0 in each ring instance.
+    cdef inline uint64_t position(self) noexcept nogil:
+        return self._next
+
+    cdef inline uint64_t skip_to_tail(self) noexcept nogil:
+        cdef uint64_t tail = load_acquire_u64(self._tail)
+        cdef uint64_t skipped = tail - self._next
+        self._next = tail
+        self._cached_tail = tail
+        self.discarded += skipped
+        store_release_u64(self._head, tail)
+        return skipped
+
+    # Lets the producer tell a slow consumer from a stuck one.
+    cdef inline void heartbeat(self, int64_t now_ns) noexcept nogil:
+        store_relaxed_i64(self._consumer_heartbeat, now_ns)
+
+    # Cheap: one load. True = the producer was replaced; drain with poll(), then call reattach() (needs the GIL).
+    cdef inline bint superseded(self) noexcept nogil:
+        return self.segment.superseded()
+
+    # One of ProducerStateCode; reads /proc at most once per segment.probe_interval_ns.
+    cdef inline int producer_state(self, int64_t now_ns) noexcept nogil:
+        return self.segment.producer_state(now_ns)
+
+    # Fencing epoch of the producer, from the header.
+    cdef inline unsigned int epoch(self) noexcept nogil:
+        return self.segment.header.epoch
+
+    cdef object _bind(self, Segment segment, str start)
