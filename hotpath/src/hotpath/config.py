@@ -67,6 +67,7 @@ class Flow(_Config):
     seed: int = 1
     rows_per_second: float = 200.0  # generator arrival rate at speed 1
     reference_price: int = 1_000_000  # generator start price, Price(4)
+    start: str = "immediately"  # or "on_request": the flow waits for POST /flow/start on the admin port
 
 
 class VenueConfig(_Config):
@@ -147,6 +148,7 @@ class AgentConfig(_Config):
     nats: Nats
     limits: Limits
     roles: list[str]  # roles whose status blocks make up readiness
+    journal_dir: str  # the order router's data_dir, where the order-event journal is
     lease_ms: int = 0  # risk lease length; 0 = none required
     publish_window: int = 512  # order events in flight to JetStream
 
