@@ -56,6 +56,7 @@ class Unit(_Frozen):
     description: str
     command: tuple[str, ...] = Field(min_length=1)
     readiness: Readiness
+    endpoint: str = ""  # where a person or a client reaches it
     user: str | None = None  # None: whoever brought the stack up
     cpus: tuple[int, ...] = ()
     numa_node: int | None = None

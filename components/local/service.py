@@ -1,0 +1,88 @@
+"""One supervised service and the configuration files that belong to it alone."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import sys
+from pathlib import Path
+
+import pulumi
+from pulumi_command import local
+from pydantic import BaseModel, ConfigDict
+
+from components.unit import Unit
+
+
+class SupervisorArgs(BaseModel):
+    """The stack's supervisord; its units, logs and socket live in run_dir."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_dir: Path
+    repository: Path
+
+
+class ServiceArgs(BaseModel):
+    """A unit, its rendered configuration files (path to content) and what else makes it restart when it changes."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    supervisor: SupervisorArgs
+    unit: Unit
+    files: dict[Path, str] = {}
+    artifact_sha256: pulumi.Input[str] = ""
+
+
+def servicectl(args: SupervisorArgs, *words: str) -> str:
+    """Shell command that runs components.local.servicectl under the interpreter that runs this program."""
+    return shlex.join(
+        [sys.executable, "-m", "components.local.servicectl", *words, "--run-dir", str(args.run_dir)]
+    )
+
+
+class Supervisor(pulumi.ComponentResource):
+    """supervisord itself. Every service depends on it."""
+
+    def __init__(self, name: str, args: SupervisorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ironlane:local:Supervisor", name, {}, opts)
+        self.daemon = local.Command(
+            f"{name}-daemon",
+            create=servicectl(args, "supervisor-start"),
+            delete=servicectl(args, "supervisor-stop"),
+            dir=str(args.repository),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+class Service(pulumi.ComponentResource):
+    """Writes the configuration, (re)starts the unit, and is created only when the service is ready."""
+
+    def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ironlane:local:Service", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        files: list[pulumi.Resource] = []
+        digest = hashlib.sha256()
+        for path, content in sorted(args.files.items()):
+            digest.update(f"{path}\0{content}\0".encode())
+            suffix = "config" if len(args.files) == 1 else f"config-{path.stem}"
+            files.append(
+                local.Command(
+                    f"{name}-{suffix}",
+                    create=shlex.join(["install", "-D", "--mode=0600", "/dev/stdin", str(path)]),
+                    delete=shlex.join(["rm", "--force", str(path)]),
+                    stdin=content,
+                    opts=child,
+                )
+            )
+        self.process = local.Command(
+            f"{name}-service",
+            create=servicectl(args.supervisor, "apply"),
+            delete=servicectl(args.supervisor, "remove", "--name", args.unit.name),
+            dir=str(args.supervisor.repository),
+            stdin=args.unit.model_dump_json(),
+            environment={"CONFIG_SHA256": digest.hexdigest(), "ARTIFACT_SHA256": args.artifact_sha256},
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=files)),
+        )
+        self.register_outputs({"service": args.unit.name})

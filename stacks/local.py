@@ -1,0 +1,135 @@
+"""The `local` stack: the whole platform as supervised processes on this machine. Composition only."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pulumi
+
+from cli.paths import Layout
+from components.local.bus import NatsCluster, NatsClusterArgs
+from components.local.database import Postgres, PostgresArgs
+from components.local.engine import EngineArtifact, EngineArtifactArgs, EnginePin
+from components.local.hot_path import Flow, HotPath, HotPathArgs, HotPathPorts, Place, PreTradeLimits
+from components.local.oms import Oms, OmsArgs
+from components.local.secrets import LocalSecrets, LocalSecretsArgs
+from components.local.service import Supervisor, SupervisorArgs
+from stacks.settings import HOT_PATH_ROLES, LocalSettings, price4
+
+LOOPBACK = "127.0.0.1"
+
+
+def shm_prefix(run_dir: Path) -> str:
+    """Shared-memory names of this copy of the stack: two clones never meet."""
+    return f"ironlane-{hashlib.sha256(str(run_dir).encode()).hexdigest()[:8]}"
+
+
+def replay_file(settings: LocalSettings, repository: Path) -> Path | None:
+    """The recorded flow, relative paths counted from the repository."""
+    return (repository / settings.replay.file).resolve() if settings.replay.file else None
+
+
+def flow_id(settings: LocalSettings) -> str:
+    """Names the flow: with the same id a restarted venue resumes, with another it starts anew."""
+    source = Path(settings.replay.file).name.split(".")[0] if settings.replay.file else "generated"
+    return settings.replay.flow_id or f"{source}-{settings.replay.seed}"
+
+
+def hot_path_args(
+    settings: LocalSettings, supervisor: SupervisorArgs, engine: Path, engine_sha256: pulumi.Input[str]
+) -> HotPathArgs:
+    """The settings in the hot path's own units."""
+    ports, limits, replay = settings.ports, settings.limits, settings.replay
+    return HotPathArgs(
+        supervisor=supervisor,
+        engine=engine,
+        engine_sha256=engine_sha256,
+        host=supervisor.run_dir.name,
+        environment=settings.environment,
+        shm_prefix=shm_prefix(supervisor.run_dir),
+        secrets=supervisor.run_dir / "secrets",
+        symbol=settings.symbol,
+        tick=price4(settings.instrument.tick),
+        round_lot=settings.instrument.round_lot,
+        ports=HotPathPorts(
+            order_entry=ports.venue_order_entry,
+            glimpse=ports.venue_glimpse,
+            rerequest=ports.venue_rerequest,
+            lines=ports.feed_lines,
+            admin=ports.venue_admin,
+            agent=ports.agent,
+        ),
+        flow=Flow(
+            file=replay_file(settings, supervisor.repository),
+            speed=replay.speed,
+            max_rows_per_second=replay.max_rows_per_second,
+            on_bad_row=replay.on_bad_row,
+            seed=replay.seed,
+            rows_per_second=replay.rows_per_second,
+            reference_price=price4(replay.reference_price),
+            start=replay.start,
+            flow_id=flow_id(settings),
+        ),
+        strategy_class=settings.strategy.class_,
+        strategy_parameters=settings.strategy.parameters,
+        limits=PreTradeLimits(
+            max_order_quantity=limits.max_order_quantity,
+            max_notional=price4(limits.max_notional),
+            max_position=limits.max_position,
+            collar_bps=int(limits.collar_percent * 100),
+            max_messages_per_second=limits.max_messages_per_second,
+            max_open_orders=limits.max_open_orders,
+        ),
+        idle=settings.placement.idle,
+        places={
+            role: Place(cpus=settings.placement.of(role).cpus, numa_node=settings.placement.of(role).numa_node)
+            for role in HOT_PATH_ROLES
+        },
+        nats_urls=tuple(f"nats://{LOOPBACK}:{port}" for port in ports.nats_client),
+    )
+
+
+def program(settings: LocalSettings, layout: Layout) -> None:
+    """Declare the stack."""
+    supervisor_args = SupervisorArgs(run_dir=layout.stack_run(pulumi.get_stack()), repository=layout.root)
+    pin = EnginePin.model_validate_json(layout.engine_manifest.read_bytes())
+    supervisor = Supervisor("supervisor", supervisor_args)
+    secrets = LocalSecrets("secrets", LocalSecretsArgs(supervisor=supervisor_args))
+    engine = EngineArtifact(
+        "engine",
+        EngineArtifactArgs(repository=layout.root, wheel=layout.artifacts / pin.file, sha256=pin.sha256),
+    )
+    ready = pulumi.ResourceOptions(depends_on=[supervisor, secrets])
+    bus = NatsCluster(
+        "bus",
+        NatsClusterArgs(
+            supervisor=supervisor_args,
+            client_ports=settings.ports.nats_client,
+            cluster_ports=settings.ports.nats_cluster,
+            monitor_ports=settings.ports.nats_monitor,
+            environment=settings.environment,
+        ),
+        ready,
+    )
+    database = Postgres("postgres", PostgresArgs(supervisor=supervisor_args, port=settings.ports.postgres), ready)
+    HotPath(
+        "hot-path",
+        hot_path_args(settings, supervisor_args, layout.engine(pin.sha256) / "bin" / "hotpath", engine.sha256),
+        pulumi.ResourceOptions(depends_on=[supervisor, secrets, engine, bus]),
+    )
+    Oms(
+        "oms",
+        OmsArgs(
+            supervisor=supervisor_args,
+            environment=settings.environment,
+            http_port=settings.ports.oms,
+            database_port=settings.ports.postgres,
+            nats_urls=bus.urls,
+        ),
+        pulumi.ResourceOptions(depends_on=[bus, database]),
+    )
+    pulumi.export("engine_sha256", engine.sha256)
+    pulumi.export("oms_url", f"http://{LOOPBACK}:{settings.ports.oms}")
+    pulumi.export("agent_url", f"http://{LOOPBACK}:{settings.ports.agent}")
+    pulumi.export("venue_url", f"http://{LOOPBACK}:{settings.ports.venue_admin}")
