@@ -1,0 +1,1 @@
+"""Run any stack through the real Pulumi engine on one machine: toolchain and stand-in provider plugins."""

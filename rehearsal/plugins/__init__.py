@@ -1,0 +1,1 @@
+"""Stand-in provider plugins: gRPC servers that the real engine talks to."""

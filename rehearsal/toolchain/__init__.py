@@ -1,0 +1,1 @@
+"""Which pulumi and which provider plugins are used, built or chosen once; and the environment to run them in."""
