@@ -1,0 +1,1 @@
+"""What the hot path and the control plane share: message types, subjects, streams and the NATS client."""
