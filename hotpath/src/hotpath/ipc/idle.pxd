@@ -24,6 +24,7 @@ cdef class IdleStrategy:
     cdef inline void reset(self) noexcept nogil:
         self._passes = 0
 
+    cdef int64_t _next_sleep(self) noexcept nogil
     cdef void idle(self) noexcept nogil
     # Like idle(), but where idle() would sleep it waits in ppoll, so that readable input ends the wait.
     # fds below 0 are ignored; at most IDLE_MAX_FDS count. Returns how many are readable (or in error), 0 = unknown or none.

@@ -48,8 +48,21 @@ cdef struct SegmentHeader:
     uint32_t state
     char reserved2[60]
 
+cdef class Segment
+
 # 1 = that very process runs, 0 = gone, a zombie, or another process has the pid. Costs a few us (reads /proc).
 cdef bint process_alive(int32_t pid, uint64_t start_ticks) noexcept nogil
+# The same from the low 32 bits of the start time.
+cdef bint process_alive_short(int32_t pid, uint32_t start_ticks) noexcept nogil
+cdef uint64_t own_start_ticks() noexcept nogil
+
+# For the other modules of this package. create -> fill in the control area -> publish.
+cdef Segment create_segment(
+    str shm_prefix, str name, uint32_t kind, uint32_t slot_size, uint64_t capacity, size_t size, uint32_t epoch
+)
+cdef publish_segment(Segment segment)
+cdef Segment attach_segment(str shm_prefix, str name, uint32_t kind, uint32_t slot_size, bint writable)
+cdef Segment attach_successor(Segment segment, str shm_prefix, str name, uint32_t kind, uint32_t slot_size, bint writable)
 
 @cython.final
 cdef class Segment:

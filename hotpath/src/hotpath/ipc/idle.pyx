@@ -1,0 +1,113 @@
+from posix.time cimport nanosleep, timespec
+
+from hotpath.ipc.atomics cimport cpu_relax
+
+cdef extern from "<poll.h>" nogil:
+    cdef struct pollfd:
+        int fd
+        short events
+        short revents
+    const short POLLIN
+
+cdef extern from * nogil:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <poll.h>
+    #include <signal.h>
+    #include <sys/prctl.h>
+    #include <time.h>
+    /* Declared here because feature macros set after Python.h come too late for ppoll. */
+    extern int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+    static inline int set_timer_slack_ns(unsigned long ns) { return prctl(PR_SET_TIMERSLACK, ns, 0, 0, 0); }
+    """
+    int ppoll(pollfd *fds, unsigned long count, const timespec *timeout, const void *mask) noexcept
+    int set_timer_slack_ns(unsigned long ns) noexcept
+
+cdef enum:
+    FIRST_SLEEP_NS = 1000
+    TIMER_SLACK_NS = 1000
+
+
+cdef class IdleStrategy:
+    def __cinit__(self, str mode = "back_off", int64_t max_sleep_us = 200):
+        if mode not in ("spin", "back_off"):
+            raise ValueError(f"idle.mode: {mode!r} is not an idle strategy; use 'spin' or 'back_off'")
+        if not 1 <= max_sleep_us <= 100_000:
+            raise ValueError(f"idle.max_sleep_us: {max_sleep_us} is outside 1..100000")
+        self.spinning = mode == "spin"
+        self.max_sleep_ns = max_sleep_us * 1000
+        self._sleep_ns = FIRST_SLEEP_NS
+        if not self.spinning:
+            # The default slack of 50 us would be added to every short sleep of this thread.
+            set_timer_slack_ns(TIMER_SLACK_NS)
+
+    cdef int64_t _next_sleep(self) noexcept nogil:
+        """ns to sleep now; 0 = this pass only spins or pauses."""
+        cdef int64_t sleep_ns
+        if self.spinning:
+            cpu_relax()
+            return 0
+        if self._passes < IDLE_SPIN_PASSES:
+            self._passes += 1
+            self._sleep_ns = FIRST_SLEEP_NS
+            return 0
+        if self._passes < IDLE_PAUSE_PASSES:
+            self._passes += 1
+            cpu_relax()
+            return 0
+        sleep_ns = self._sleep_ns
+        self._sleep_ns = min(sleep_ns * 2, self.max_sleep_ns)
+        return min(sleep_ns, self.max_sleep_ns)
+
+    cdef void idle(self) noexcept nogil:
+        cdef timespec wait
+        cdef int64_t sleep_ns = self._next_sleep()
+        if sleep_ns != 0:
+            wait.tv_sec = 0
+            wait.tv_nsec = sleep_ns
+            nanosleep(&wait, NULL)
+
+    cdef int idle_until_fds(self, const int *fds, int count) noexcept nogil:
+        cdef pollfd polled[IDLE_MAX_FDS]
+        cdef timespec wait
+        cdef int i, ready
+        cdef int64_t sleep_ns = self._next_sleep()
+        if sleep_ns == 0:
+            return 0
+        if count > IDLE_MAX_FDS:
+            count = IDLE_MAX_FDS
+        for i in range(count):
+            polled[i].fd = fds[i]
+            polled[i].events = POLLIN
+            polled[i].revents = 0
+        wait.tv_sec = 0
+        wait.tv_nsec = sleep_ns
+        ready = ppoll(polled, <unsigned long>count, &wait, NULL)
+        return ready if ready > 0 else 0
+
+    cdef int idle_until_fd(self, int fd) noexcept nogil:
+        return self.idle_until_fds(&fd, 1)
+
+    def wait(self) -> None:
+        """idle() for Python loops; lets other Python threads run meanwhile."""
+        with nogil:
+            self.idle()
+
+    def wait_fds(self, fds) -> int:
+        """idle_until_fds() for Python loops: number of readable descriptors, 0 = none or not looked."""
+        cdef int array[IDLE_MAX_FDS]
+        cdef int i, count = len(fds)
+        cdef int ready
+        if count > IDLE_MAX_FDS:
+            raise ValueError(f"{count} descriptors; at most {IDLE_MAX_FDS} can be waited on")
+        for i in range(count):
+            array[i] = fds[i]
+        with nogil:
+            ready = self.idle_until_fds(array, count)
+        return ready
+
+    def worked(self) -> None:
+        """reset() for Python loops."""
+        self.reset()
