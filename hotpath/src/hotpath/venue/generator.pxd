@@ -21,6 +21,8 @@ cdef struct GeneratorState:
     int64_t fair_offset          # ticks from the reference price
     int32_t counts[2]            # live orders: bids, asks
     int32_t best[2]              # best tick per side
+    int32_t target               # index of the order that `row` is about, unless it adds one
+    int32_t reserved
     LiveOrder live[2][MAX_ORDERS]
     FlowRow row                  # the next row, already generated
 
@@ -31,9 +33,9 @@ cdef class GeneratedFlow(FlowSource):
     cdef double mean_gap_ns
 
     cdef void _generate(self) noexcept nogil
+    cdef void _apply(self) noexcept nogil
     cdef void _add(self, int side) noexcept nogil
-    cdef void _delete(self, int side, int index) noexcept nogil
-    cdef void _reduce(self, int side, int index) noexcept nogil
+    cdef void _take(self, int kind, int side, int index, int32_t size) noexcept nogil
     cdef void _execute(self, int side) noexcept nogil
     cdef void _hidden(self) noexcept nogil
     cdef void _remove(self, int side, int index) noexcept nogil

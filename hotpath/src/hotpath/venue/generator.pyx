@@ -5,7 +5,7 @@ The model (all draws from one SplitMix64 stream, so a seed fixes every row):
 * Opening: the first OPENING_ROWS rows are adds at 09:30:00, alternating sides. Then rows arrive as a Poisson process.
 * Fair price: moves one tick on a share FAIR_MOVE of the rows, up with probability 1/2 - offset/(2 x FAIR_BOUND): an
   Ehrenfest walk around the reference price, never further than FAIR_BOUND ticks, stationary deviation
-  sqrt(FAIR_BOUND / 2) = 20 ticks, mean reversion over FAIR_BOUND / FAIR_MOVE = 40,000 rows.
+  sqrt(FAIR_BOUND / 2) = 20 ticks, mean reversion over FAIR_BOUND / FAIR_MOVE = 80,000 rows.
 * Kinds: HIDDEN_SHARE hidden prints, EXECUTE_SHARE executions (plus arbitrage: an order on the wrong side of the fair
   price is hit with probability STALE_HIT a row), REDUCE_SHARE partial cancels; the rest adds or deletes, an add with
   probability 1 - live/(2 x TARGET_ORDERS), so the number of live orders reverts to TARGET_ORDERS and cannot pass twice that.
@@ -17,7 +17,7 @@ The model (all draws from one SplitMix64 stream, so a seed fixes every row):
 STATISTICS holds the long-run numbers that follow from this; the tests hold the generator to them.
 """
 from libc.math cimport log
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from hotpath.venue.flow cimport (FLOW_ADD, FLOW_DELETE, FLOW_EXECUTE, FLOW_HIDDEN, FLOW_REDUCE, FlowRow, FlowSource)
@@ -32,7 +32,7 @@ cdef enum:
     LOT = 100
     MAX_LOTS = 10
 
-cdef double FAIR_MOVE = 0.02
+cdef double FAIR_MOVE = 0.01
 cdef double HIDDEN_SHARE = 0.025
 cdef double EXECUTE_SHARE = 0.045
 cdef double REDUCE_SHARE = 0.01
@@ -45,13 +45,15 @@ OPEN_NS = 34_200 * 1_000_000_000
 cdef int64_t _OPEN_NS = OPEN_NS
 
 STATISTICS = {
+    "add_share": 0.448,
+    "delete_share": 0.364,
+    "execute_share": 0.155,      # EXECUTE_SHARE and the arbitrage that follows the fair price
     "hidden_share": 0.025,
-    "execute_share": 0.11,       # EXECUTE_SHARE and the arbitrage that follows the fair price
-    "reduce_share": 0.01,
-    "cancel_ratio": 0.85,        # deletes per add
-    "live_orders": 365.0,
-    "mean_depth_ticks": 8.0,
-    "mean_spread_ticks": 3.0,
+    "reduce_share": 0.0085,
+    "cancel_ratio": 0.81,        # deletes per add
+    "live_orders": 358.0,
+    "depth_ticks": 9.8,          # resting order to the middle of the spread, mean
+    "spread_ticks": 2.13,
 }
 
 
@@ -111,12 +113,34 @@ cdef class GeneratedFlow(FlowSource):
 
     cdef void advance(self) noexcept nogil:
         self.position += 1
+        self._apply()
         self._generate()
+
+    cdef void _apply(self) noexcept nogil:
+        """Bring the live orders up to date with the row just consumed, so that they are exact at any position."""
+        cdef GeneratorState* s = &self.state
+        cdef int side = 0 if s.row.side == c'B' else 1
+        cdef int32_t tick
+        if s.row.kind == FLOW_HIDDEN:
+            return
+        if s.row.kind == FLOW_ADD:
+            tick = <int32_t>(s.row.price // self.tick_size)
+            s.live[side][s.counts[side]].order_id = s.row.order_id
+            s.live[side][s.counts[side]].tick = tick
+            s.live[side][s.counts[side]].size = s.row.size
+            s.counts[side] += 1
+            if s.counts[side] == 1 or (tick > s.best[0] if side == 0 else tick < s.best[1]):
+                s.best[side] = tick
+            return
+        s.live[side][s.target].size -= s.row.size
+        if s.live[side][s.target].size == 0:
+            self._remove(side, s.target)
 
     cdef void _generate(self) noexcept nogil:
         cdef GeneratorState* s = &self.state
         cdef double u
-        cdef int side
+        cdef int side, index
+        cdef int32_t size
         cdef int64_t fair
         s.produced += 1
         memset(&s.row, 0, sizeof(s.row))
@@ -148,17 +172,22 @@ cdef class GeneratedFlow(FlowSource):
         if s.counts[side] <= MIN_SIDE:
             self._add(side)
         elif u < HIDDEN_SHARE + EXECUTE_SHARE + REDUCE_SHARE:
-            self._reduce(side, _below(s, s.counts[side]))
+            index = _below(s, s.counts[side])
+            size = s.live[side][index].size
+            if size == 1:
+                self._take(FLOW_DELETE, side, index, size)
+            else:
+                self._take(FLOW_REDUCE, side, index, 1 + _below(s, size - 1))
         elif _uniform(s) < 1.0 - <double>(s.counts[0] + s.counts[1]) / (2.0 * TARGET_ORDERS):
             self._add(<int>(_next(s) >> 63))
         else:
-            self._delete(side, _below(s, s.counts[side]))
+            index = _below(s, s.counts[side])
+            self._take(FLOW_DELETE, side, index, s.live[side][index].size)
 
     cdef void _add(self, int side) noexcept nogil:
         cdef GeneratorState* s = &self.state
         cdef int32_t depth = 1 + _geometric(s, MEAN_DEPTH - 1.0)
         cdef int64_t tick = self.reference_tick + s.fair_offset
-        cdef LiveOrder* order = &s.live[side][s.counts[side]]
         if depth > MAX_DEPTH:
             depth = MAX_DEPTH
         if side == 0:
@@ -169,40 +198,20 @@ cdef class GeneratedFlow(FlowSource):
             tick += depth
             if s.counts[0] and tick <= s.best[0]:
                 tick = s.best[0] + 1
-        order.order_id = s.next_order_id
-        order.tick = <int32_t>tick
-        if _uniform(s) < ROUND_SHARE:
-            order.size = LOT * min(1 + _geometric(s, 1.0), MAX_LOTS)
-        else:
-            order.size = 1 + _below(s, LOT - 1)
-        s.next_order_id += 1
-        s.counts[side] += 1
-        if s.counts[side] == 1 or (tick > s.best[0] if side == 0 else tick < s.best[1]):
-            s.best[side] = <int32_t>tick
         s.row.kind = FLOW_ADD
-        s.row.order_id = order.order_id
+        s.row.order_id = s.next_order_id
+        s.next_order_id += 1
         s.row.price = tick * self.tick_size
-        s.row.size = order.size
+        if _uniform(s) < ROUND_SHARE:
+            s.row.size = LOT * min(1 + _geometric(s, 1.0), MAX_LOTS)
+        else:
+            s.row.size = 1 + _below(s, LOT - 1)
         s.row.side = c'B' if side == 0 else c'S'
 
-    cdef void _delete(self, int side, int index) noexcept nogil:
+    cdef void _take(self, int kind, int side, int index, int32_t size) noexcept nogil:
         cdef LiveOrder* order = &self.state.live[side][index]
-        self.state.row.kind = FLOW_DELETE
-        self.state.row.order_id = order.order_id
-        self.state.row.price = order.tick * self.tick_size
-        self.state.row.size = order.size
-        self.state.row.side = c'B' if side == 0 else c'S'
-        self._remove(side, index)
-
-    cdef void _reduce(self, int side, int index) noexcept nogil:
-        cdef LiveOrder* order = &self.state.live[side][index]
-        cdef int32_t size
-        if order.size == 1:
-            self._delete(side, index)
-            return
-        size = 1 + _below(&self.state, order.size - 1)
-        order.size -= size
-        self.state.row.kind = FLOW_REDUCE
+        self.state.target = index
+        self.state.row.kind = <uint8_t>kind
         self.state.row.order_id = order.order_id
         self.state.row.price = order.tick * self.tick_size
         self.state.row.size = size
@@ -224,14 +233,7 @@ cdef class GeneratedFlow(FlowSource):
         size = s.live[side][oldest].size
         if _next(s) >> 63:
             size = 1 + _below(s, size)
-        s.row.kind = FLOW_EXECUTE
-        s.row.order_id = s.live[side][oldest].order_id
-        s.row.price = s.live[side][oldest].tick * self.tick_size
-        s.row.size = size
-        s.row.side = c'B' if side == 0 else c'S'
-        s.live[side][oldest].size -= size
-        if s.live[side][oldest].size == 0:
-            self._remove(side, oldest)
+        self._take(FLOW_EXECUTE, side, oldest, size)
 
     cdef void _hidden(self) noexcept nogil:
         cdef GeneratorState* s = &self.state
@@ -276,13 +278,13 @@ cdef class GeneratedFlow(FlowSource):
         memcpy(&position, raw, sizeof(position))
         memcpy(&candidate, raw + sizeof(position), sizeof(candidate))
         if (candidate.version != STATE_VERSION or candidate.produced != position + 1
-                or not 0 <= candidate.counts[0] <= MAX_ORDERS or not 0 <= candidate.counts[1] <= MAX_ORDERS):
+                or not 0 <= candidate.counts[0] <= MAX_ORDERS or not 0 <= candidate.counts[1] <= MAX_ORDERS
+                or not 0 <= candidate.target < MAX_ORDERS):
             raise FlowError(f"{self.name}: the saved state is not from this generator")
         self.state = candidate
         self.position = position
 
     def live_orders(self):
-        """State after the peeked row; tests compare it after consuming that row."""
         orders = []
         for side in range(2):
             for i in range(self.state.counts[side]):
