@@ -1,0 +1,68 @@
+"""The command line behind the Makefile: `python3 -m cli COMMAND`. Runs in the project's own environment."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cli import logs, platform, reconcile, session, status
+from cli.paths import repository_layout
+from cli.platform import PlatformError
+from cli.preflight import PreflightError
+from cli.pulumi import PulumiError, Stack
+from components.local.servicectl import ServiceError
+from stacks.settings import SettingsError
+
+Handler = Callable[[Stack, argparse.Namespace], int]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m cli", description="Ironlane on this machine.")
+    parser.add_argument("--stack", default="local", help="stack to work on (default: local)")
+    parser.add_argument("--config-file", type=Path, help="its settings (default: Pulumi.<stack>.yaml)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, help_text: str, handler: Handler) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_text, description=help_text)
+        command.set_defaults(handler=handler)
+        return command
+
+    add("up", "Bring the platform up, or apply what changed in the stack file.", platform.up)
+    add("preview", "Show what `up` would change, and change nothing.", platform.preview)
+    down = add("down", "Stop everything; data (ledger, journal, databases) is kept.", platform.down)
+    down.add_argument("--delete-data", action="store_true", help="delete the stack's data and passwords too")
+    show = add("status", "Every service with its gates and where to reach it.", status.status)
+    show.add_argument("--json", action="store_true", help="machine-readable")
+    follow = add("logs", "Last log lines of every service, or of one.", logs.logs)
+    follow.add_argument("service", nargs="?", help="only this service")
+    follow.add_argument("--lines", type=int, default=20, help="lines per service (default: 20)")
+    follow.add_argument("--follow", action="store_true", help="keep printing")
+    run = add("session", "Replay one recorded session through the whole chain and report on it.", session.session)
+    run.add_argument("--replay", help="LOBSTER message file (.csv or .csv.gz); default: the generator for --rows rows")
+    run.add_argument("--speed", default="max", help="1, N times, or max (default)")
+    run.add_argument("--timeout", type=float, default=3 * 3600, help="give up after so many seconds")
+    run.add_argument("--json", action="store_true", help="print the report as JSON")
+    compare = add("reconcile", "Compare the venue's ledger with the OMS database, order by order.", reconcile.reconcile)
+    compare.add_argument("--json", action="store_true", help="machine-readable")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    args = build_parser().parse_args(arguments)
+    layout = repository_layout()
+    stack = Stack(args.stack, (args.config_file or layout.root / f"Pulumi.{args.stack}.yaml").resolve(), layout)
+    try:
+        handler: Handler = args.handler
+        return handler(stack, args)
+    except (SettingsError, PreflightError, PulumiError, ServiceError, PlatformError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
