@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,12 @@ class _Settings(BaseModel):
 
 def _decimal(value: object) -> object:
     # YAML gives 0.01 as a float; its shortest text is what the author wrote
-    return Decimal(str(value)) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return value
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("must be a number") from None
 
 
 Dollars = Annotated[
@@ -207,8 +212,8 @@ class LocalSettings(_Settings):
         return self
 
 
-def _describe(source: str, raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    loc = [str(part) for part in error["loc"] if part not in ("function-before[_speed(), float]",)]
+def _describe(source: str, error: Mapping[str, Any]) -> str:
+    loc = [str(part) for part in error["loc"]]
     key = f"{PROJECT}:{'.'.join(loc)}" if loc else f"{PROJECT}:*"
     value = error.get("input")
     kind = error["type"]
@@ -232,7 +237,7 @@ def parse(raw: Mapping[str, Any], source: str) -> LocalSettings:
     try:
         return LocalSettings.model_validate(dict(raw))
     except ValidationError as error:
-        lines = [_describe(source, raw, dict(e)) for e in error.errors()]
+        lines = [_describe(source, dict(e)) for e in error.errors()]
         raise SettingsError("\n".join(lines)) from None
 
 
