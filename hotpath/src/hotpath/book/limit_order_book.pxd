@@ -3,17 +3,18 @@
 Prices are Price(4) integers in 1..MAX_PRICE (any price in it, no window); quantities are shares.
 Sides are the wire's characters 'B' and 'S' at the API.
 """
+cimport cython
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from hotpath.book.order_pool cimport Order, OrderPool
-from hotpath.book.price_levels cimport PriceLevels
+from hotpath.book.order_pool cimport Order, OrderPool, allocate_order, free_order, order_available
+from hotpath.book.price_levels cimport Level, PriceLevels, find_level, find_or_add_level, level_available, remove_level
 
-cdef enum BookLimits:
+cdef enum:
     MAX_PRICE = 2_000_000_000   # 200,000.0000, the largest price ITCH allows
     MAX_SHARES = 2_147_483_647
 
-cdef enum BookSide:
+cdef enum:
     SIDE_BUY = 66               # 'B'
     SIDE_SELL = 83              # 'S'
 
@@ -52,3 +53,90 @@ cdef class LimitOrderBook:
     cdef void reset(self) noexcept nogil
     # NULL when all is well, else what is broken. Slow: for tests and the debug build.
     cdef const char* broken_invariant(self) noexcept nogil
+    cdef const char* broken_side(self, int side, uint32_t* levels, uint32_t* orders) noexcept nogil
+    cdef const char* broken_storage(self) noexcept nogil
+    cdef object row(self, uint32_t handle)
+
+
+cdef inline int side_index(uint8_t side) noexcept nogil:
+    """0 buy, 1 sell, -1 neither."""
+    return 0 if side == SIDE_BUY else (1 if side == SIDE_SELL else -1)
+
+
+cdef inline uint8_t side_character(uint8_t index) noexcept nogil:
+    return SIDE_SELL if index else SIDE_BUY
+
+
+cdef inline bint valid_price(int64_t price) noexcept nogil:
+    return 1 <= price <= MAX_PRICE
+
+
+cdef inline bint valid_shares(uint32_t shares) noexcept nogil:
+    return 1 <= shares <= MAX_SHARES
+
+
+cdef inline bint can_rest(OrderPool* pool, PriceLevels* levels, int side, int32_t price) noexcept nogil:
+    return order_available(pool) and (level_available(levels) or find_level(levels, side, price) != 0)
+
+
+@cython.overflowcheck(False)
+cdef inline uint64_t mix(uint64_t digest, uint64_t value) noexcept nogil:
+    digest = (digest ^ value) * <uint64_t>0x9E3779B97F4A7C15
+    return digest ^ (digest >> 29)
+
+
+cdef inline uint32_t rest(LimitOrderBook book, uint64_t reference, int side, int32_t price, uint32_t shares) noexcept nogil:
+    """New order at the tail of its level. The reference must be new. Returns its handle, 0 when there is no room."""
+    cdef uint32_t level
+    cdef uint32_t handle
+    cdef Order* order
+    cdef Level* queue
+    if not order_available(&book.pool):
+        return 0
+    level = find_or_add_level(&book.levels, side, price)
+    if level == 0:
+        return 0
+    handle = allocate_order(&book.pool, reference)
+    order = &book.pool.orders[handle]
+    queue = &book.levels.levels[level]
+    order.sequence = book.next_sequence
+    book.next_sequence += 1
+    order.side = <uint8_t>side
+    order.price = price
+    order.shares = shares
+    order.level = level
+    order.next = 0
+    order.prev = queue.tail
+    if queue.tail != 0:
+        book.pool.orders[queue.tail].next = handle
+    else:
+        queue.head = handle
+    queue.tail = handle
+    queue.orders += 1
+    queue.shares += shares
+    return handle
+
+
+cdef inline void take_off(LimitOrderBook book, uint32_t handle) noexcept nogil:
+    """Removes a live order, and its level when it was the last one there."""
+    cdef Order* order = &book.pool.orders[handle]
+    cdef Level* queue = &book.levels.levels[order.level]
+    if order.prev != 0:
+        book.pool.orders[order.prev].next = order.next
+    else:
+        queue.head = order.next
+    if order.next != 0:
+        book.pool.orders[order.next].prev = order.prev
+    else:
+        queue.tail = order.prev
+    queue.orders -= 1
+    queue.shares -= order.shares
+    if queue.orders == 0:
+        remove_level(&book.levels, order.side, order.level)
+    free_order(&book.pool, handle)
+
+
+cdef inline void decrease(LimitOrderBook book, uint32_t handle, uint32_t shares) noexcept nogil:
+    """Fewer shares, same priority. `shares` must be below what is open."""
+    book.pool.orders[handle].shares -= shares
+    book.levels.levels[book.pool.orders[handle].level].shares -= shares

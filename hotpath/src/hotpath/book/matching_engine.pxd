@@ -11,16 +11,18 @@ Calling pattern:
 Event order of one entry: ACCEPTED (or REPLACED), EXECUTED / self-match CANCELED in matching order, then RESTED with
 what is left, or CANCELED for an IOC or post-only remainder. A refused operation gives exactly one REJECTED.
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from hotpath.book.limit_order_book cimport LimitOrderBook
+from hotpath.book.order_pool cimport Order
 
-cdef enum EngineStatus:
+cpdef enum EngineStatus:
     ENGINE_DONE = 0
     ENGINE_MORE = 1               # event buffer full: drain it, clear_events(), resume()
     ENGINE_BUSY = 2               # called while an operation waits for resume(), or with an undrained buffer: nothing was done
 
-cdef enum EngineEventKind:
+cpdef enum EngineEventKind:
     ENGINE_ACCEPTED = 1           # quantity = entered; leaves = quantity
     ENGINE_RESTED = 2             # quantity = leaves = shares now on the book (ITCH A)
     ENGINE_EXECUTED = 3           # order = taker, contra = maker (ITCH E on contra_ref); side = taker's
@@ -28,7 +30,7 @@ cdef enum EngineEventKind:
     ENGINE_REPLACED = 5           # order_ref = new, contra_ref = original (off the book, had contra_leaves open, contra_token)
     ENGINE_REJECTED = 6           # reason = EngineReject; nothing changed
 
-cdef enum EngineReject:
+cpdef enum EngineReject:
     REJECT_INVALID_SIDE = 1
     REJECT_INVALID_PRICE = 2      # outside 1..MAX_PRICE
     REJECT_INVALID_QUANTITY = 3   # 0 or above MAX_SHARES
@@ -36,7 +38,7 @@ cdef enum EngineReject:
     REJECT_INVALID_OWNER = 5      # not below max_owners; or 0 in a mass cancel
     REJECT_DUPLICATE_ORDER = 6    # reference is live
     REJECT_UNKNOWN_ORDER = 7      # reference is not live
-    REJECT_POOL_EXHAUSTED = 8     # no room to rest it
+    REJECT_POOL_EXHAUSTED = 8     # no order or level left for a new day order; checked before it matches
 
 # OUCH 5.0 cancel reason characters used by the engine itself; callers pass theirs to cancel/reduce/mass_cancel.
 cdef enum EngineCancelReason:
@@ -45,9 +47,10 @@ cdef enum EngineCancelReason:
     CANCEL_POST_ONLY = 71         # 'G'
     CANCEL_SELF_MATCH = 81        # 'Q'
     CANCEL_SUPERVISORY = 83       # 'S'
-    CANCEL_SYSTEM = 90            # 'Z' replace with an impossible price or quantity: the original goes (OUCH replace outcome 2)
+    CANCEL_SYSTEM = 90            # 'Z' replace with an impossible price, quantity or time in force: the original goes (OUCH
+                                  # replace outcome 2); or no level left to rest a replaced order on
 
-cdef enum SelfMatchPrevention:
+cpdef enum SelfMatchPrevention:
     SMP_CANCEL_OLDEST = 0         # the default: the resting order goes in full, the new one matches on
     SMP_CANCEL_NEWEST = 1         # what is left of the new order goes
     SMP_DECREMENT_BOTH = 2        # both lose the smaller of the two
@@ -105,6 +108,7 @@ cdef struct Pending:
     uint8_t flags
     uint8_t reason
 
+@cython.final
 cdef class MatchingEngine(LimitOrderBook):
     cdef EngineEvent* events
     cdef uint32_t event_count
@@ -133,3 +137,20 @@ cdef class MatchingEngine(LimitOrderBook):
     cdef bint set_self_match_prevention(self, uint16_t owner, uint8_t mode) noexcept nogil
     cdef uint32_t owner_open_orders(self, uint16_t owner) noexcept nogil
     cdef uint64_t engine_digest(self) noexcept nogil
+
+    cdef bint busy(self) noexcept nogil
+    cdef EngineEvent* emit(self, uint8_t kind, uint64_t order_ref, uint8_t side, int64_t price) noexcept nogil
+    cdef int refuse(self, uint64_t order_ref, uint8_t reason) noexcept nogil
+    cdef EngineEvent* emit_resting_canceled(self, const Order* order, uint32_t shares, uint8_t reason) noexcept nogil
+    cdef EngineEvent* emit_entry_canceled(self, uint32_t shares, uint8_t reason) noexcept nogil
+    cdef void remove(self, uint32_t handle) noexcept nogil
+    cdef void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil
+    cdef void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil
+    cdef void begin(self, uint64_t order_ref, uint16_t owner, int side, int64_t price, uint32_t leaves,
+                    uint32_t consumed, uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil
+    cdef uint32_t crossed_level(self) noexcept nogil
+    cdef int enter(self) noexcept nogil
+    cdef int match(self) noexcept nogil
+    cdef void prevent_self_match(self, uint32_t handle, uint32_t shares) noexcept nogil
+    cdef void rest_entry(self) noexcept nogil
+    cdef int sweep(self) noexcept nogil

@@ -1,9 +1,10 @@
 """L3 order book built from feed messages (ITCH 5.0 semantics: E, C, X quantities are decrements, U is absolute)."""
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from hotpath.book.limit_order_book cimport LimitOrderBook
 
-cdef enum ApplyStatus:
+cpdef enum ApplyStatus:
     APPLY_OK = 0
     APPLY_UNKNOWN_ORDER = 1       # reference not live (for example from before the session): counted, nothing changed
     APPLY_DUPLICATE_ORDER = 2     # reference already live: counted; a replace has still removed the original
@@ -29,6 +30,7 @@ cdef struct BookCounters:
     uint64_t excess_shares
     uint64_t pool_exhausted
 
+@cython.final
 cdef class OrderBook(LimitOrderBook):
     cdef BookCounters counters
 
@@ -39,3 +41,6 @@ cdef class OrderBook(LimitOrderBook):
     cdef int cancel(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil
     cdef int delete(self, uint64_t reference, Applied* out) noexcept nogil
     cdef int replace(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares, Applied* out) noexcept nogil
+    cdef void reset_counters(self) noexcept nogil
+    cdef void remove(self, uint32_t handle, Applied* out) noexcept nogil
+    cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil

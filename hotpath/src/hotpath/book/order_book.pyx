@@ -1,0 +1,126 @@
+"""L3 order book built from feed messages (ITCH 5.0)."""
+from libc.string cimport memset
+
+from hotpath.book.limit_order_book cimport (
+    decrease,
+    rest,
+    side_character,
+    side_index,
+    take_off,
+    valid_price,
+    valid_shares,
+)
+from hotpath.book.order_pool cimport Order, find_order
+
+
+cdef class OrderBook:
+    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False):
+        pass
+
+    cdef int add(self, uint64_t reference, uint8_t side, int64_t price, uint32_t shares) noexcept nogil:
+        cdef int index = side_index(side)
+        if index < 0 or not valid_price(price) or not valid_shares(shares):
+            self.counters.invalid += 1
+            return APPLY_INVALID
+        if find_order(&self.pool, reference) != 0:
+            self.counters.duplicate_order += 1
+            return APPLY_DUPLICATE_ORDER
+        if rest(self, reference, index, <int32_t>price, shares) == 0:
+            self.counters.pool_exhausted += 1
+            return APPLY_POOL_EXHAUSTED
+        return APPLY_OK
+
+    cdef int execute(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil:
+        return self.decrement(reference, shares, out, &self.counters.unknown_execute)
+
+    cdef int execute_with_price(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil:
+        return self.decrement(reference, shares, out, &self.counters.unknown_execute_with_price)
+
+    cdef int cancel(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil:
+        return self.decrement(reference, shares, out, &self.counters.unknown_cancel)
+
+    cdef int delete(self, uint64_t reference, Applied* out) noexcept nogil:
+        cdef uint32_t handle = find_order(&self.pool, reference)
+        if handle == 0:
+            self.counters.unknown_delete += 1
+            return APPLY_UNKNOWN_ORDER
+        self.remove(handle, out)
+        return APPLY_OK
+
+    cdef int replace(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares,
+                     Applied* out) noexcept nogil:
+        cdef uint32_t handle = find_order(&self.pool, reference)
+        cdef uint8_t side
+        if handle == 0:
+            self.counters.unknown_replace += 1
+            return APPLY_UNKNOWN_ORDER
+        side = side_character(self.pool.orders[handle].side)
+        self.remove(handle, out)
+        return self.add(new_reference, side, price, shares)
+
+    cdef void remove(self, uint32_t handle, Applied* out) noexcept nogil:
+        cdef const Order* order = &self.pool.orders[handle]
+        if out != NULL:
+            out.price = order.price
+            out.shares = order.shares
+            out.remaining = 0
+            out.side = side_character(order.side)
+        take_off(self, handle)
+
+    cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil:
+        cdef uint32_t handle = find_order(&self.pool, reference)
+        cdef uint32_t held
+        if handle == 0:
+            unknown[0] += 1
+            return APPLY_UNKNOWN_ORDER
+        held = self.pool.orders[handle].shares
+        if shares >= held:
+            self.remove(handle, out)
+            if shares == held:
+                return APPLY_OK
+            self.counters.excess_shares += 1
+            return APPLY_EXCESS_SHARES
+        decrease(self, handle, shares)
+        if out != NULL:
+            out.price = self.pool.orders[handle].price
+            out.shares = shares
+            out.remaining = held - shares
+            out.side = side_character(self.pool.orders[handle].side)
+        return APPLY_OK
+
+    cdef void reset_counters(self) noexcept nogil:
+        memset(&self.counters, 0, sizeof(BookCounters))
+
+    # ---- Python edge ---------------------------------------------------------------------------------------------
+
+    def add_order(self, uint64_t reference, side: str, int64_t price, uint32_t shares) -> ApplyStatus:
+        """ITCH A/F."""
+        return ApplyStatus(self.add(reference, ord(side), price, shares))
+
+    def execute_order(self, uint64_t reference, uint32_t shares) -> ApplyStatus:
+        """ITCH E."""
+        return ApplyStatus(self.execute(reference, shares, NULL))
+
+    def execute_order_with_price(self, uint64_t reference, uint32_t shares) -> ApplyStatus:
+        """ITCH C: the print has its own price, the book loses the shares all the same."""
+        return ApplyStatus(self.execute_with_price(reference, shares, NULL))
+
+    def cancel_order(self, uint64_t reference, uint32_t shares) -> ApplyStatus:
+        """ITCH X."""
+        return ApplyStatus(self.cancel(reference, shares, NULL))
+
+    def delete_order(self, uint64_t reference) -> ApplyStatus:
+        """ITCH D."""
+        return ApplyStatus(self.delete(reference, NULL))
+
+    def replace_order(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares) -> ApplyStatus:
+        """ITCH U."""
+        return ApplyStatus(self.replace(reference, new_reference, price, shares, NULL))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Messages that did not fit the book, by kind, since construction or reset_counts()."""
+        return dict(self.counters)
+
+    def reset_counts(self) -> None:
+        self.reset_counters()
