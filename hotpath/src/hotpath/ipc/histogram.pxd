@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-from hotpath.ipc.atomics cimport highest_bit_u64, load_relaxed_u64, store_relaxed_i64, store_relaxed_u64
+from hotpath.ipc.atomics cimport highest_bit_u64, load_relaxed_u64, store_relaxed_i64, store_relaxed_u64, store_release_u64
 from hotpath.ipc.segment cimport Segment
 
 cdef enum:
@@ -57,9 +57,33 @@ cdef class HistogramWriter:
             store_relaxed_i64(&block.minimum, ns)
         store_relaxed_u64(&block.sum, block.sum + <uint64_t>ns)
         slot = &block.counts[histogram_bucket(<uint64_t>ns)]
-        store_relaxed_u64(slot, load_relaxed_u64(slot) + 1)
+        store_release_u64(slot, load_relaxed_u64(slot) + 1)  # last: whoever sees the count sees the extremes
 
     cdef inline void heartbeat(self, int64_t now_ns) noexcept nogil:
         self.segment.heartbeat(now_ns)
 
     cdef void mark_closed(self) noexcept nogil
+
+@cython.final
+cdef class HistogramSnapshot:
+    """A copy of one histogram, or the difference or sum of several."""
+    cdef readonly uint64_t instance       # of the segment it was read from; 0 = merged
+    cdef readonly str name
+    cdef readonly uint64_t count
+    cdef readonly uint64_t sum
+    cdef readonly uint64_t negative
+    cdef readonly uint64_t overflow
+    cdef int64_t _minimum
+    cdef int64_t _maximum
+    cdef uint64_t _counts[4352]
+
+@cython.final
+cdef class HistogramReader:
+    """HistogramReader(shm_prefix, name): attaches to the segment that is there."""
+    cdef readonly Segment segment
+    cdef readonly str shm_prefix
+    cdef readonly str name
+    cdef readonly tuple names
+    cdef HistogramBlock *_blocks
+
+    cdef object _bind(self, Segment segment)

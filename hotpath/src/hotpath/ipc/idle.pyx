@@ -8,22 +8,11 @@ cdef extern from "<poll.h>" nogil:
         short events
         short revents
     const short POLLIN
-
-cdef extern from * nogil:
-    """
-    #ifndef _GNU_SOURCE
-    #define _GNU_SOURCE
-    #endif
-    #include <poll.h>
-    #include <signal.h>
-    #include <sys/prctl.h>
-    #include <time.h>
-    /* Declared here because feature macros set after Python.h come too late for ppoll. */
-    extern int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
-    static inline int set_timer_slack_ns(unsigned long ns) { return prctl(PR_SET_TIMERSLACK, ns, 0, 0, 0); }
-    """
     int ppoll(pollfd *fds, unsigned long count, const timespec *timeout, const void *mask) noexcept
-    int set_timer_slack_ns(unsigned long ns) noexcept
+
+cdef extern from "<sys/prctl.h>" nogil:
+    const int PR_SET_TIMERSLACK
+    int prctl(int option, ...) noexcept
 
 cdef enum:
     FIRST_SLEEP_NS = 1000
@@ -41,7 +30,7 @@ cdef class IdleStrategy:
         self._sleep_ns = FIRST_SLEEP_NS
         if not self.spinning:
             # The default slack of 50 us would be added to every short sleep of this thread.
-            set_timer_slack_ns(TIMER_SLACK_NS)
+            prctl(PR_SET_TIMERSLACK, <unsigned long>TIMER_SLACK_NS, 0, 0, 0)
 
     cdef int64_t _next_sleep(self) noexcept nogil:
         """ns to sleep now; 0 = this pass only spins or pauses."""
