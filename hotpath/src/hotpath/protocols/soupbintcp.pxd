@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memmove
 from hotpath.protocols.byteorder cimport load_be16, store_be16
 from hotpath.protocols.codec cimport (
     CODEC_MALFORMED, CODEC_NO_SPACE, CODEC_RANGE, CODEC_TOO_LARGE, CODEC_TRAILING, CODEC_TRUNCATED,
-    CODEC_UNEXPECTED_TYPE,
+    CODEC_UNEXPECTED_TYPE, CODEC_UNKNOWN_TYPE,
 )
 from hotpath.protocols.textfield cimport format_number, parse_number
 
@@ -81,6 +81,30 @@ cdef inline int soup_next(const uint8_t* p, size_t n, SoupPacket* packet) noexce
     packet.payload = p + SOUP_HEADER_LENGTH
     packet.payload_length = length - 1
     return <int>length + 2
+
+
+cdef inline int soup_check(const SoupPacket* packet) noexcept nogil:
+    """Payload length if it suits the type, else CODEC_TRUNCATED, CODEC_TRAILING or CODEC_UNKNOWN_TYPE."""
+    cdef uint16_t wanted
+    cdef uint8_t kind = packet.packet_type
+    if kind == SOUP_SEQUENCED_DATA or kind == SOUP_UNSEQUENCED_DATA or kind == SOUP_DEBUG:
+        return packet.payload_length
+    if (kind == SOUP_SERVER_HEARTBEAT or kind == SOUP_CLIENT_HEARTBEAT or kind == SOUP_END_OF_SESSION
+            or kind == SOUP_LOGOUT_REQUEST):
+        wanted = 0
+    elif kind == SOUP_LOGIN_REJECTED:
+        wanted = SOUP_LOGIN_REJECTED_LENGTH - SOUP_HEADER_LENGTH
+    elif kind == SOUP_LOGIN_ACCEPTED:
+        wanted = SOUP_LOGIN_ACCEPTED_LENGTH - SOUP_HEADER_LENGTH
+    elif kind == SOUP_LOGIN_REQUEST:
+        wanted = SOUP_LOGIN_REQUEST_LENGTH - SOUP_HEADER_LENGTH
+        if packet.payload_length > wanted:
+            wanted = SOUP_LOGIN_REQUEST_LENGTH_410 - SOUP_HEADER_LENGTH
+    else:
+        return CODEC_UNKNOWN_TYPE
+    if packet.payload_length < wanted:
+        return CODEC_TRUNCATED
+    return CODEC_TRAILING if packet.payload_length > wanted else wanted
 
 
 cdef inline void soup_framer_init(SoupFramer* framer, uint8_t* buffer, size_t capacity) noexcept nogil:
@@ -170,12 +194,9 @@ cdef inline int soup_decode_login_request(const SoupPacket* packet, SoupLoginReq
     cdef uint64_t timeout = 0
     if packet.packet_type != SOUP_LOGIN_REQUEST:
         return CODEC_UNEXPECTED_TYPE
-    if packet.payload_length < 46:
-        return CODEC_TRUNCATED
-    if packet.payload_length > 46 and packet.payload_length < 51:
-        return CODEC_TRUNCATED
-    if packet.payload_length > 51:
-        return CODEC_TRAILING
+    rc = soup_check(packet)
+    if rc < 0:
+        return rc
     memcpy(m.username, packet.payload, 6)
     memcpy(m.password, packet.payload + 6, 10)
     memcpy(m.requested_session, packet.payload + 16, 10)
@@ -205,13 +226,12 @@ cdef inline int soup_decode_login_accepted(const SoupPacket* packet, SoupLoginAc
     cdef int rc
     if packet.packet_type != SOUP_LOGIN_ACCEPTED:
         return CODEC_UNEXPECTED_TYPE
-    if packet.payload_length < 30:
-        return CODEC_TRUNCATED
-    if packet.payload_length > 30:
-        return CODEC_TRAILING
+    rc = soup_check(packet)
+    if rc < 0:
+        return rc
     memcpy(m.session, packet.payload, 10)
     rc = parse_number(packet.payload + 10, 20, &m.sequence_number)
-    return rc if rc < 0 else 30
+    return rc if rc < 0 else packet.payload_length
 
 
 cdef inline int soup_encode_login_rejected(uint8_t reason, uint8_t* out, size_t capacity) noexcept nogil:
@@ -220,11 +240,11 @@ cdef inline int soup_encode_login_rejected(uint8_t reason, uint8_t* out, size_t 
 
 cdef inline int soup_decode_login_rejected(const SoupPacket* packet, uint8_t* reason) noexcept nogil:
     """Returns payload bytes read and stores the SoupRejectReason."""
+    cdef int rc
     if packet.packet_type != SOUP_LOGIN_REJECTED:
         return CODEC_UNEXPECTED_TYPE
-    if packet.payload_length < 1:
-        return CODEC_TRUNCATED
-    if packet.payload_length > 1:
-        return CODEC_TRAILING
+    rc = soup_check(packet)
+    if rc < 0:
+        return rc
     reason[0] = packet.payload[0]
-    return 1
+    return rc

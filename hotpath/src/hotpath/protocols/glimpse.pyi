@@ -1,0 +1,6 @@
+from hotpath.protocols.glimpse_types import EndOfSnapshot
+
+__all__ = ["EndOfSnapshot", "decode", "encode"]
+
+def decode(data: bytes) -> EndOfSnapshot: ...
+def encode(message: EndOfSnapshot) -> bytes: ...
