@@ -1,4 +1,4 @@
-"""Which provider plugin `command` serves the stacks: the real one where this machine has it or can install it, else ours.
+"""Which provider plugin `command` serves the stacks: the real one if this machine has it or can install it, else ours.
 
 The choice is made once and remembered; `choose` again after deleting the file or with `recheck`. Standard library only.
 """

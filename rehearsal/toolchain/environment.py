@@ -26,7 +26,7 @@ _DROPPED = (
 )
 
 
-class NotReady(RuntimeError):
+class NotReadyError(RuntimeError):
     """The toolchain has not been set up; the message says what to run."""
 
 
@@ -40,12 +40,12 @@ def pulumi_environment(
     """Environment for the CLI. `state` moves the file backend elsewhere (tests).
 
     Creates the state folder and, once, the passphrase that encrypts secrets in it.
-    Raises NotReady when the bootstrap has not run.
+    Raises NotReadyError when the bootstrap has not run.
     """
     selection = pulumi_cli.selected(layout)
     plugin = command_plugin.selected(layout)
     if selection is None or plugin is None or not layout.venv_python.exists():
-        raise NotReady("the Pulumi toolchain is not set up in this clone: run `python3 -m cli.bootstrap ensure`")
+        raise NotReadyError("the Pulumi toolchain is not set up in this clone: run `python3 -m cli.bootstrap ensure`")
     env = dict(os.environ if base is None else base)
     for name in _DROPPED:
         env.pop(name, None)
@@ -70,10 +70,10 @@ def pulumi_environment(
 
 
 def pulumi_command(layout: Layout) -> str:
-    """Absolute path of the pulumi in use. Raises NotReady when none has been chosen."""
+    """Absolute path of the pulumi in use. Raises NotReadyError when none has been chosen."""
     selection = pulumi_cli.selected(layout)
     if selection is None:
-        raise NotReady("no pulumi has been built or chosen in this clone: run `python3 -m cli.bootstrap ensure`")
+        raise NotReadyError("no pulumi has been built or chosen in this clone: run `python3 -m cli.bootstrap ensure`")
     return str(selection.executable)
 
 
@@ -93,4 +93,3 @@ def ensure_passphrase(layout: Layout) -> Path:
         finally:
             draft.unlink()
     return file
-
