@@ -1,0 +1,111 @@
+"""Least-privilege subject lists, one per role that connects to the bus.
+
+The subjects are those of the wire package, spelled out here because components ship artifacts and import no program;
+a test compares the two. Replies come back under `_INBOX_<user>.`, which only that user may read.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ROOT = "ironlane"
+ORDER_EVENTS = "ORDER_EVENTS"
+TOKEN = r"^[A-Za-z0-9_-]{1,64}$"
+
+Token = Annotated[str, Field(pattern=TOKEN)]
+
+_SUBJECT = re.compile(r"[\x21-\x7e]+\Z")
+
+
+class Responses(BaseModel):
+    """A responder may answer a request it received: this many messages, within this time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    maximum: int = Field(default=1, ge=1, le=1000)
+    expires: str = Field(default="10s", pattern=r"^\d+(ms|s|m)$")
+
+
+class Permissions(BaseModel):
+    """What one user may publish and subscribe to; nothing else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    responses: Responses | None = None
+
+    def model_post_init(self, _context: object) -> None:
+        for subject in (*self.publish, *self.subscribe):
+            if not _SUBJECT.match(subject) or ".." in subject or subject.strip(".") != subject:
+                raise ValueError(f"{subject!r} is not a subject")
+
+
+def inbox(user: str) -> str:
+    """Where this user's replies arrive."""
+    return f"_INBOX_{user}.>"
+
+
+def agent(environment: str, host: str, user: str) -> Permissions:
+    """The agent of one host: its own events out, its own commands in."""
+    own = [f"{ROOT}.{environment}.{kind}.{host}.>" for kind in ("order-event", "position", "latency", "status")]
+    return Permissions(
+        publish=tuple(own),
+        subscribe=(f"{ROOT}.{environment}.command.{host}.>", inbox(user)),
+        responses=Responses(),
+    )
+
+
+def oms(user: str, durable: str = "oms") -> Permissions:
+    """The OMS: makes its stream and its consumer, pulls, acknowledges."""
+    api = "$JS.API"
+    return Permissions(
+        publish=(
+            f"{api}.STREAM.INFO.{ORDER_EVENTS}",
+            f"{api}.STREAM.CREATE.{ORDER_EVENTS}",
+            f"{api}.STREAM.UPDATE.{ORDER_EVENTS}",
+            f"{api}.CONSUMER.INFO.{ORDER_EVENTS}.{durable}",
+            f"{api}.CONSUMER.CREATE.{ORDER_EVENTS}.{durable}",
+            f"{api}.CONSUMER.MSG.NEXT.{ORDER_EVENTS}.{durable}",
+            f"$JS.ACK.{ORDER_EVENTS}.{durable}.>",
+            # the second form of acknowledgement subjects names domain and account hash first
+            f"$JS.ACK.*.*.{ORDER_EVENTS}.{durable}.>",
+        ),
+        subscribe=(inbox(user),),
+    )
+
+
+def operator(environment: str, user: str) -> Permissions:
+    """A person at the admin command line: reads everything, sends commands, changes no stream."""
+    api = "$JS.API"
+    return Permissions(
+        publish=(
+            f"{ROOT}.{environment}.command.>",
+            f"{api}.INFO",
+            f"{api}.STREAM.NAMES",
+            f"{api}.STREAM.LIST",
+            f"{api}.STREAM.INFO.*",
+            f"{api}.STREAM.MSG.GET.*",
+            f"{api}.CONSUMER.NAMES.*",
+            f"{api}.CONSUMER.LIST.*",
+            f"{api}.CONSUMER.INFO.*.*",
+        ),
+        subscribe=(f"{ROOT}.{environment}.>", inbox(user)),
+    )
+
+
+def sys(user: str) -> Permissions:
+    """Monitoring in the system account: reads server events and asks for statistics, reconfigures nothing."""
+    return Permissions(
+        publish=(
+            "$SYS.REQ.SERVER.PING",
+            "$SYS.REQ.SERVER.PING.>",
+            "$SYS.REQ.SERVER.*.VARZ",
+            "$SYS.REQ.SERVER.*.HEALTHZ",
+            "$SYS.REQ.SERVER.*.JSZ",
+        ),
+        subscribe=("$SYS.SERVER.>", "$SYS.ACCOUNT.*.SERVER.CONNS", inbox(user)),
+    )
