@@ -16,7 +16,7 @@ from cli.pulumi import COMMAND_TYPE, Event, Outcome, PulumiError, Stack, ensure_
 from cli.status import collect, first_order_seen, render_table
 from components.local import servicectl
 from components.local.engine import EnginePin
-from rehearsal.toolchain.select import plugin_line
+from rehearsal.toolchain import command_plugin
 from stacks.settings import LocalSettings, from_file
 
 TRADING_PATIENCE_S = 15
@@ -33,6 +33,11 @@ def engine_program(layout: Layout) -> str:
     """The pinned engine's program."""
     pin = EnginePin.model_validate_json(layout.engine_manifest.read_bytes())
     return str(layout.engine(pin.sha256) / "bin" / "hotpath")
+
+
+def _plugin(layout: Layout) -> str:
+    selection = command_plugin.selected(layout)
+    return selection.line if selection else "no provider plugin chosen"
 
 
 def _title(name: str) -> str:
@@ -67,7 +72,7 @@ def apply(stack: Stack, overrides: Overrides | None = None) -> Outcome:
         servicectl.start_supervisor(stack.run_dir)  # after a reboot: brings back what had been applied
     preflight.check(settings, stack.layout.root, stack.run_dir, engine_program(stack.layout), stack.file.name)
     ensure_stack(stack)
-    console.print(f"pulumi up --stack {stack.name} ({plugin_line(stack.layout)})")
+    console.print(f"pulumi up --stack {stack.name} ({_plugin(stack.layout)})")
     try:
         return run(stack, "up", Progress())
     except PulumiError:
@@ -112,7 +117,7 @@ def wait_until_trading(stack: Stack) -> int:
 def preview(stack: Stack, args: argparse.Namespace) -> int:
     _settings(stack, {})
     ensure_stack(stack)
-    console.print(f"pulumi preview --stack {stack.name} ({plugin_line(stack.layout)})")
+    console.print(f"pulumi preview --stack {stack.name} ({_plugin(stack.layout)})")
     outcome = run(stack, "preview", _show_change)
     if not outcome.changed:
         console.print("no changes")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from cli.paths import Layout
-from rehearsal.toolchain.environment import pulumi_environment
+from rehearsal.toolchain.environment import pulumi_command, pulumi_environment
 from stacks.settings import CONFIG_FILE_VARIABLE, PROJECT
 
 Action = Literal["up", "preview", "destroy"]
@@ -94,7 +94,7 @@ def ensure_stack(stack: Stack) -> None:
     with tempfile.TemporaryDirectory() as scratch:  # `stack init` would write its salt beside Pulumi.yaml
         shutil.copy(stack.layout.root / "Pulumi.yaml", scratch)
         done = subprocess.run(
-            ["pulumi", "stack", "init", stack.name, "--no-select", "--non-interactive"],
+            [pulumi_command(stack.layout), "stack", "init", stack.name, "--no-select", "--non-interactive"],
             cwd=scratch, env=environment(stack), capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     if done.returncode:
@@ -105,7 +105,7 @@ def run(stack: Stack, action: Action, on_event: Callable[[Event], None], timeout
     """Run one operation, its events also kept in the stack's log folder. Raises PulumiError with the diagnostics."""
     log_dir = stack.run_dir / "log"
     log_dir.mkdir(parents=True, exist_ok=True)
-    command = ["pulumi", action, "--stack", stack.name, "--config-file", str(stack.rendered_file)]
+    command = [pulumi_command(stack.layout), action, "--stack", stack.name, "--config-file", str(stack.rendered_file)]
     command += ["--non-interactive", "--json"]
     if action != "preview":
         command += ["--yes", "--skip-preview"]

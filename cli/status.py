@@ -19,8 +19,6 @@ from cli.pulumi import Stack
 from components.local import servicectl
 from components.unit import CommandReadiness, HttpReadiness, Unit
 
-UNKNOWN_ROLE: dict[str, Any] = {"ready": False, "gates": [{"name": "status", "ok": False, "reason": "no status block"}]}
-
 
 @dataclass(frozen=True)
 class Gate:
@@ -77,10 +75,9 @@ def roles(stack: Stack) -> dict[str, Any]:
     command = [unit.command[0], "status", "--config", str(config), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
     try:
-        found: dict[str, Any] = json.loads(done.stdout)["roles"]
+        return {str(block["role"]): block for block in json.loads(done.stdout)}
     except (ValueError, KeyError, TypeError):
         return {}
-    return found
 
 
 def first_order_seen(stack: Stack) -> bool:
@@ -105,9 +102,10 @@ def _view(unit: Unit, process: dict[str, Any] | None, blocks: dict[str, Any]) ->
     if not running:
         gates = [Gate("process", False, process["description"] if process else "supervisor does not run")]
     elif isinstance(unit.readiness, CommandReadiness):
-        gates = _gates_from(blocks.get(unit.name, UNKNOWN_ROLE), "no status block")
-        if blocks.get(unit.name) and not blocks[unit.name].get("ready") and all(g.ok for g in gates):
-            gates = [*gates, Gate("heartbeat", False, "old or absent")]
+        block = blocks.get(unit.name)
+        gates = _gates_from(block, "no status block")
+        if block and not block["ready"] and all(gate.ok for gate in gates):
+            gates = [*gates, Gate("running", False, "; ".join(block["problems"]))]
     elif isinstance(unit.readiness, HttpReadiness):
         code, body = http_json(unit.readiness.url)
         gates = _gates_from(body, f"{unit.readiness.url}: {code or body}") if code != 200 or _has_gates(body) else []

@@ -109,6 +109,7 @@ def program(settings: LocalSettings, layout: Layout) -> None:
             cluster_ports=settings.ports.nats_cluster,
             monitor_ports=settings.ports.nats_monitor,
             environment=settings.environment,
+            host=supervisor_args.run_dir.name,
         ),
         ready,
     )
