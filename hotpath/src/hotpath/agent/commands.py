@@ -1,0 +1,85 @@
+"""Commands from the bus: checked for target, expiry, epoch and repetition, then applied to the control block."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from wire.commands import CommandGate
+from wire.messages import (
+    Command,
+    CommandAccepted,
+    CommandRefusal,
+    CommandRefused,
+    CommandReply,
+    Kill,
+    Rearm,
+    SetLimits,
+    SetMode,
+    WireError,
+    decode_command,
+)
+
+from hotpath.agent.control import Control
+from hotpath.config import Limits
+
+LOG = logging.getLogger("hotpath.agent")
+ROLE = "agent"
+
+
+class CommandHandler:
+    """Turns one message into a reply; `router_epoch` is None while no router runs."""
+
+    def __init__(self, gate: CommandGate, control: Control, router_epoch: Callable[[], int | None]) -> None:
+        self.gate = gate
+        self._control = control
+        self._router_epoch = router_epoch
+
+    def handle(self, data: bytes) -> CommandReply:
+        """Apply or refuse; the reply says which and why."""
+        epoch, now_ns = self._router_epoch(), time.time_ns()
+        try:
+            command = decode_command(data)
+        except WireError as error:
+            self.gate.count_malformed()
+            return self._refused("", epoch, now_ns, CommandRefusal.MALFORMED, str(error))
+        refusal = self.gate.check(command, now_ns=now_ns, epoch=epoch)
+        if refusal is not None:
+            LOG.warning("command refused id=%s code=%s detail=%s", command.id, refusal.code.value, refusal.detail)
+            return self._refused(command.id, epoch, now_ns, refusal.code, refusal.detail)
+        state = self._control.change(command.epoch, **_fields(command))
+        LOG.warning(
+            "command applied id=%s kind=%s by=%s reason=%s version=%d",
+            command.id, type(command).__name__, command.issued_by, command.reason, state.version,
+        )  # fmt: skip
+        return CommandAccepted(
+            id=command.id, host=self.gate.host, role=ROLE, epoch=epoch or 0, wall_ns=now_ns,
+            control_version=state.version,
+        )  # fmt: skip
+
+    def _refused(self, id_: str, epoch: int | None, now_ns: int, code: CommandRefusal, detail: str) -> CommandRefused:
+        return CommandRefused(
+            id=id_, host=self.gate.host, role=ROLE, epoch=epoch or 0, wall_ns=now_ns, code=code, detail=detail[:512]
+        )
+
+
+def _fields(command: Command) -> dict[str, object]:
+    match command:
+        case Kill():
+            return {"killed": True}
+        case Rearm():
+            return {"killed": False}
+        case SetMode():
+            return {"mode": command.mode.code}
+        case SetLimits():
+            return {
+                "limits": Limits(
+                    max_order_quantity=command.max_order_quantity,
+                    max_notional=command.max_notional,
+                    max_position=command.max_position,
+                    collar_bps=command.collar_bps,
+                    max_messages_per_second=command.max_messages_per_second,
+                    max_open_orders=command.max_open_orders,
+                )
+            }
