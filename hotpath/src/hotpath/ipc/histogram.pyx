@@ -126,7 +126,7 @@ cdef class HistogramSnapshot:
 
     @property
     def mean(self) -> float | None:
-        return self.sum / self.count if self.count else None
+        return <double>self.sum / <double>self.count if self.count else None
 
     def percentile(self, double percent) -> int | None:
         """Smallest recorded value, ns, that at least `percent` % of the values do not exceed; None = nothing recorded.

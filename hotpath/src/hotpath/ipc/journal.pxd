@@ -56,16 +56,25 @@ cdef class JournalWriter:
     cdef uint64_t commit(self) noexcept nogil
     # claim + copy + commit; 0 = full.
     cdef uint64_t append(self, const void *record) noexcept nogil
-    # Records that still fit before the journal is full.
+    # Records that still fit before the journal is full. After a failed prepare() only what is prepared counts.
     cdef uint64_t free_records(self) noexcept nogil
+    # Records that fit without making another file: certain, whatever the disk says later.
+    cdef uint64_t prepared_records(self) noexcept nogil
 
     # Call prepare() (Python) from an idle or timer pass when this is true, so that append never makes a file itself.
     cdef inline bint needs_prepare(self) noexcept nogil:
         return self._standby_missing
 
     cdef bint _standby_missing
+    cdef uint32_t _standby_capacity
+    cdef object _files_lock
     cdef bint _roll(self) noexcept nogil
-    cdef void _point_at(self, uint64_t sequence) noexcept nogil
+    cdef object _point_at(self, uint64_t sequence)
+    cdef object _take_lock(self)
+    cdef object _recover(self)
+    cdef uint32_t _recover_tail(self, JournalSegment segment) except? 0xFFFFFFFF
+    cdef object _require_empty(self, JournalSegment segment)
+    cdef JournalSegment _new_segment(self, uint64_t first_sequence)
 
 @cython.final
 cdef class JournalReader:
@@ -74,6 +83,11 @@ cdef class JournalReader:
     cdef readonly uint32_t record_size
     cdef JournalSegment _current
     cdef uint64_t _next
+    cdef uint64_t _first                      # sequences that _current can hold: _first <= s < _end
+    cdef uint64_t _end
+    cdef const JournalCommit *_commits
+    cdef const char *_records
+    cdef int64_t _looked_ns
     cdef readonly str failure
     cdef bint _failed
 
@@ -90,3 +104,5 @@ cdef class JournalReader:
         return self._failed
 
     cdef bint _open_next(self) noexcept nogil
+    cdef bint _enter_next(self) noexcept
+    cdef JournalSegment _find(self)
