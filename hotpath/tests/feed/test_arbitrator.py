@@ -52,7 +52,7 @@ def balance(arb: Arbitrator) -> int:
     """Gaps neither closed nor void: 1 while one is open, else 0."""
     g = arb.gap_stats()
     closed = g["closed_by_line"] + g["closed_by_rerequest"] + g["closed_by_snapshot"] + g["void_by_session"]
-    return g["opened"] + g["joined_late"] - closed
+    return g["opened"] + g["joined_by_snapshot"] - closed
 
 
 def test_first_copy_wins_and_the_second_is_counted() -> None:
@@ -213,6 +213,13 @@ def test_joining_late_needs_a_snapshot() -> None:
     assert arb.state_name == "needs_snapshot"
     assert arb.due_request(10_000 * MS) is None
     assert [s for s, _ in arb.resume_at(501, 0)] == [501]
+
+
+def test_snapshot_on_join_holds_back_even_the_first_message() -> None:
+    arb = arbitrator(snapshot_on_join=True)
+    assert arb.feed(A, data(1, 3), 0) == [(0, b"")]
+    assert [s for s, _ in arb.resume_at(3, 0)] == [3]
+    assert balance(arb) == 0
 
 
 def test_a_gap_above_the_limit_is_declared_without_requests() -> None:

@@ -41,12 +41,12 @@ cdef struct SourceStats:
 
 cdef struct GapStats:
     uint64_t sessions             # sessions started, the first one included
-    uint64_t joined_late          # of these, joined so late that a snapshot was needed
+    uint64_t joined_by_snapshot   # of these, begun with a snapshot
     uint64_t opened
     uint64_t closed_by_line
     uint64_t closed_by_rerequest
     uint64_t declared             # given up: snapshot needed
-    uint64_t closed_by_snapshot   # declared and joined_late ones, at resume()
+    uint64_t closed_by_snapshot   # declared and joined_by_snapshot ones, at resume()
     uint64_t void_by_session      # open or declared when the session changed
     uint64_t requests
     uint64_t messages_requested
@@ -87,9 +87,12 @@ cdef class Arbitrator:
     cdef int rerequest_retries
     cdef uint64_t max_request_messages
     cdef uint64_t max_gap_messages
+    cdef bint snapshot_on_join              # begin every session with a snapshot, even when heard from its first message
     cdef list _delivered
 
     cdef void receive(self, int source, const uint8_t* packet, size_t size, int64_t now_ns) noexcept nogil
+    # Counts a packet that could not be read at all, for example one longer than the receive buffer.
+    cdef void reject(self, int source) noexcept nogil
     # True: send a re-request for `count` messages from `sequence` of the current session now
     cdef bint poll_request(self, int64_t now_ns, uint64_t* sequence, uint16_t* count) noexcept nogil
     # the snapshot includes everything before `sequence`: go on from there

@@ -17,7 +17,8 @@ SOURCE_NAMES = ("line_a", "line_b", "rerequest")
 
 cdef class Arbitrator:
     def __cinit__(self, *, int64_t gap_timeout_ns, int64_t rerequest_timeout_ns, int rerequest_retries,
-                  uint64_t store_messages=65_536, uint64_t max_request_messages=1024, uint64_t max_gap_messages=16_384):
+                  uint64_t store_messages=65_536, uint64_t max_request_messages=1024, uint64_t max_gap_messages=16_384,
+                  bint snapshot_on_join=False):
         if gap_timeout_ns < 0 or rerequest_timeout_ns <= 0 or rerequest_retries < 0:
             raise ValueError("Arbitrator: gap_timeout_ns >= 0, rerequest_timeout_ns > 0 and rerequest_retries >= 0 are needed")
         if not 2 <= store_messages <= 1 << 24 or store_messages & (store_messages - 1):
@@ -29,6 +30,7 @@ cdef class Arbitrator:
         self.rerequest_retries = rerequest_retries
         self.max_request_messages = max_request_messages
         self.max_gap_messages = max_gap_messages
+        self.snapshot_on_join = snapshot_on_join
         self.store = <Stored*>calloc(store_messages, sizeof(Stored))
         if self.store == NULL:
             raise MemoryError(f"Arbitrator: no memory for {store_messages} stored messages")
@@ -78,6 +80,10 @@ cdef class Arbitrator:
                 self._hold(source, block.sequence_number, block.data, block.length, now_ns)
         self._settle(source, before, now_ns)
 
+    cdef void reject(self, int source) noexcept nogil:
+        self.sources[source].packets += 1
+        self.sources[source].malformed += 1
+
     cdef bint _join(self, int source, const char* session, uint64_t sequence, int64_t now_ns) noexcept nogil:
         cdef uint32_t i, kept
         if self.state != ARBITER_NO_SESSION:
@@ -104,9 +110,9 @@ cdef class Arbitrator:
             self.line_next[i] = 0
         self.state = ARBITER_IN_SEQUENCE
         self.on_session(self.context, now_ns)
-        if sequence - 1 > (0 if self.session_ordinal == 1 else self.max_gap_messages):
-            # joined in mid-session: a snapshot is cheaper than every message since the start
-            self.gaps.joined_late += 1
+        if self.snapshot_on_join or sequence - 1 > (0 if self.session_ordinal == 1 else self.max_gap_messages):
+            # in mid-session a snapshot is cheaper than every message since the start
+            self.gaps.joined_by_snapshot += 1
             self.state = ARBITER_NEEDS_SNAPSHOT
         return True
 
