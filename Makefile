@@ -1,0 +1,49 @@
+# Each target is one call into code; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help up preview down status logs session reconcile test test-debug test-e2e bench fmt lint
+
+STACK ?= local
+PYTHON ?= python3
+CLI = $(PYTHON) -m cli --stack $(STACK) $(if $(CONFIG),--config-file $(CONFIG))
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## set up what is missing, start the platform, show that it trades
+	@$(CLI) up
+
+preview: ## what `up` would change
+	@$(CLI) preview
+
+down: ## stop everything, keep the data (DELETE_DATA=1: delete it too)
+	@$(CLI) down $(if $(DELETE_DATA),--delete-data)
+
+status: ## every service, its gates, where to reach it
+	@$(CLI) status
+
+logs: ## last log lines (SERVICE=name: of one service)
+	@$(CLI) logs $(SERVICE)
+
+session: ## replay a session and report (REPLAY=file.csv.gz SPEED=max|1|N)
+	@$(CLI) session $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
+
+reconcile: ## venue ledger against the OMS database, order by order
+	@$(CLI) reconcile
+
+test: ## all tests but the end-to-end ones
+	@$(PYTHON) -m cli test
+
+test-debug: ## engine tests on the debug build (bounds and overflow checks)
+	@$(PYTHON) -m cli test --debug
+
+test-e2e: ## the platform up, a session, faults, down
+	@$(PYTHON) -m cli test --e2e
+
+bench: ## measure the engine
+	@$(PYTHON) -m cli bench
+
+fmt: ## format the code
+	@$(PYTHON) -m cli fmt
+
+lint: ## ruff and strict types
+	@$(PYTHON) -m cli lint
