@@ -1,0 +1,198 @@
+"""The `hotpath` command: run a role, wait until it is ready, show its status.
+
+`ready` and `status` run often (supervisor, scripts), so nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hotpath.ipc.status import RoleStatus
+
+EXIT_OK = 0
+EXIT_NOT_READY = 1
+EXIT_CONFIG = 78  # EX_CONFIG: the supervisor does not restart on it
+
+# role -> (module with run(config_path) -> int, name of its struct in hotpath.config)
+ROLES = {
+    "venue": ("hotpath.venue.role", "VenueConfig"),
+    "feed-handler": ("hotpath.feed.role", "FeedHandlerConfig"),
+    "strategy": ("hotpath.strategy.role", "StrategyConfig"),
+    "order-router": ("hotpath.router.role", "OrderRouterConfig"),
+    "agent": ("hotpath.agent.role", "AgentConfig"),
+}
+READY_POLL_S = 0.02
+MAX_READY_TIMEOUT_S = 3600.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the process exit code."""
+    options = _parser().parse_args(arguments)
+    from hotpath.config import ConfigError
+
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(f"hotpath: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hotpath",
+        description="Ironlane's engine: one process per role.",
+        epilog="exit codes: 0 done, 1 not ready or stopped with a problem, 2 wrong usage, 78 configuration cannot be used",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run", help="run a role until SIGTERM", description="Run a role in the foreground; SIGTERM or SIGINT stops it gracefully."
+    )
+    run.add_argument("role", choices=sorted(ROLES), metavar="ROLE", help=", ".join(sorted(ROLES)))
+    run.add_argument("--config", required=True, metavar="FILE", help="the role's JSON configuration file")
+    run.set_defaults(command=_run)
+
+    ready = commands.add_parser(
+        "ready",
+        help="wait until a role is ready",
+        description="Wait until the role's process runs, its heartbeat is young and all its gates are open; print each gate.",
+    )
+    ready.add_argument("role", choices=sorted(ROLES), metavar="ROLE", help=", ".join(sorted(ROLES)))
+    ready.add_argument("--config", required=True, metavar="FILE", help="the role's JSON configuration file")
+    ready.add_argument(
+        "--timeout", type=_seconds, default=10.0, metavar="S", help="seconds to wait, 0 to look once (default: %(default)s)"
+    )
+    ready.set_defaults(command=_ready)
+
+    status = commands.add_parser(
+        "status",
+        help="show the roles of a host",
+        description="Show state, gates and counters of every role that shares the file's shm_prefix.",
+    )
+    status.add_argument("--config", required=True, metavar="FILE", help="any role's JSON configuration file")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(command=_status)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            text = version("ironlane-hotpath")
+        except PackageNotFoundError:
+            text = "not installed (running from a source tree)"
+        print(f"hotpath {text}")
+        parser.exit()
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MAX_READY_TIMEOUT_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds in 0..{MAX_READY_TIMEOUT_S:g}")
+    return value
+
+
+def _run(options: argparse.Namespace) -> int:
+    module, _ = ROLES[options.role]
+    code: int = importlib.import_module(module).run(options.config)
+    return code
+
+
+def _ready(options: argparse.Namespace) -> int:
+    from hotpath import config
+
+    _, kind = ROLES[options.role]
+    prefix = config.load(options.config, getattr(config, kind)).runtime.shm_prefix
+    from hotpath.ipc.segment import SegmentError, SegmentMissing
+    from hotpath.ipc.status import read_status
+
+    deadline = time.monotonic() + options.timeout
+    while True:
+        status: RoleStatus | None = None
+        try:
+            status = read_status(prefix, options.role)
+            problem = ""
+        except SegmentMissing:
+            problem = f"{options.role}: no status block yet; is the role started?"
+        except SegmentError as error:
+            problem = f"{options.role}: {error}"
+        if status is not None and status["ready"]:
+            _print_status(status)
+            return EXIT_OK
+        if time.monotonic() >= deadline:
+            if status is not None:
+                _print_status(status)
+                problem = f"{options.role}: not ready after {options.timeout:g} s: {'; '.join(status['problems'])}"
+            print(problem, file=sys.stderr)
+            return EXIT_NOT_READY
+        time.sleep(READY_POLL_S)
+
+
+def _status(options: argparse.Namespace) -> int:
+    prefix = _shm_prefix(options.config)
+    from hotpath.ipc.segment import SegmentError, SegmentMissing
+    from hotpath.ipc.status import read_status
+
+    found: list[RoleStatus] = []
+    for role in ROLES:
+        try:
+            found.append(read_status(prefix, role))
+        except SegmentMissing:
+            continue
+        except SegmentError as error:
+            print(f"{role}: {error}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for status in found:
+            _print_status(status, counters=True)
+    if not found:
+        print(f"hotpath: no role of {prefix} has a status block: nothing runs here", file=sys.stderr)
+    return EXIT_OK if found and all(status["ready"] for status in found) else EXIT_NOT_READY
+
+
+def _shm_prefix(path: str) -> str:
+    """The prefix from any role's file: only the shared part is read."""
+    import msgspec
+
+    from hotpath.config import ConfigError
+
+    class Runtime(msgspec.Struct):
+        shm_prefix: str
+
+    class AnyRole(msgspec.Struct):
+        runtime: Runtime
+
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(), type=AnyRole).runtime.shm_prefix
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); pass --config FILE with a role's file") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: {error}; pass --config FILE with a role's file") from error
+
+
+def _print_status(status: RoleStatus, *, counters: bool = False) -> None:
+    print(f"{status['role']}: {status['state']} pid={status['pid']} epoch={status['epoch']} ready={'yes' if status['ready'] else 'no'}")
+    for gate in status["gates"]:
+        print(f"  {'ok  ' if gate['ok'] else 'FAIL'} {gate['name']}{': ' + gate['reason'] if gate['reason'] else ''}")
+    if counters:
+        for name, value in status["counters"].items():
+            print(f"       {name} {value}")
