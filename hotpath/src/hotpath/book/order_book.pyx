@@ -1,4 +1,6 @@
 """L3 order book built from feed messages (ITCH 5.0)."""
+from typing import NamedTuple
+
 from libc.string cimport memset
 
 from hotpath.book.limit_order_book cimport (
@@ -11,6 +13,21 @@ from hotpath.book.limit_order_book cimport (
     valid_shares,
 )
 from hotpath.book.order_pool cimport Order, find_order
+
+
+class ApplyOutcome(NamedTuple):
+    """What a message did: status, and for a live reference the order's price, shares taken off, shares left and side."""
+
+    status: ApplyStatus
+    price: int
+    shares: int
+    remaining: int
+    side: str
+
+
+cdef object outcome(int status, const Applied* applied):
+    return ApplyOutcome(ApplyStatus(status), applied.price, applied.shares, applied.remaining,
+                        chr(applied.side) if applied.side else "")
 
 
 cdef class OrderBook:
@@ -97,25 +114,35 @@ cdef class OrderBook:
         """ITCH A/F."""
         return ApplyStatus(self.add(reference, ord(side), price, shares))
 
-    def execute_order(self, uint64_t reference, uint32_t shares) -> ApplyStatus:
+    def execute_order(self, uint64_t reference, uint32_t shares) -> ApplyOutcome:
         """ITCH E."""
-        return ApplyStatus(self.execute(reference, shares, NULL))
+        cdef Applied applied
+        memset(&applied, 0, sizeof(Applied))
+        return outcome(self.execute(reference, shares, &applied), &applied)
 
-    def execute_order_with_price(self, uint64_t reference, uint32_t shares) -> ApplyStatus:
+    def execute_order_with_price(self, uint64_t reference, uint32_t shares) -> ApplyOutcome:
         """ITCH C: the print has its own price, the book loses the shares all the same."""
-        return ApplyStatus(self.execute_with_price(reference, shares, NULL))
+        cdef Applied applied
+        memset(&applied, 0, sizeof(Applied))
+        return outcome(self.execute_with_price(reference, shares, &applied), &applied)
 
-    def cancel_order(self, uint64_t reference, uint32_t shares) -> ApplyStatus:
+    def cancel_order(self, uint64_t reference, uint32_t shares) -> ApplyOutcome:
         """ITCH X."""
-        return ApplyStatus(self.cancel(reference, shares, NULL))
+        cdef Applied applied
+        memset(&applied, 0, sizeof(Applied))
+        return outcome(self.cancel(reference, shares, &applied), &applied)
 
-    def delete_order(self, uint64_t reference) -> ApplyStatus:
+    def delete_order(self, uint64_t reference) -> ApplyOutcome:
         """ITCH D."""
-        return ApplyStatus(self.delete(reference, NULL))
+        cdef Applied applied
+        memset(&applied, 0, sizeof(Applied))
+        return outcome(self.delete(reference, &applied), &applied)
 
-    def replace_order(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares) -> ApplyStatus:
-        """ITCH U."""
-        return ApplyStatus(self.replace(reference, new_reference, price, shares, NULL))
+    def replace_order(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares) -> ApplyOutcome:
+        """ITCH U; the outcome describes what was removed of the original."""
+        cdef Applied applied
+        memset(&applied, 0, sizeof(Applied))
+        return outcome(self.replace(reference, new_reference, price, shares, &applied), &applied)
 
     @property
     def counts(self) -> dict[str, int]:
