@@ -258,40 +258,37 @@ cdef class JournalWriter:
         expected = None
         later = []
         for first in self._segments:
-            segment = _open_segment(self.directory, first, self.record_size, True)
+            segment = _open_segment(self.directory, first, self.record_size, False)
             if expected is not None and first != expected:
                 raise JournalError(
                     f"{segment.path}: starts at sequence {first}, the file before it ends at {expected - 1}; restore what is missing"
                 )
             expected = first + segment.capacity
             if current is not None:
-                later.append(segment)
+                self._require_empty(segment)
+                later.append(first)
             elif load_acquire_u64(&segment.commits[segment.capacity - 1].sequence) == 0:
-                current = segment
-        if current is None:
-            self._current = self._new_segment(expected if expected is not None else 1)
-            self._point_at(self._current.first_sequence)
+                current = first
+        if expected is None:
+            self._current = self._new_segment(1)
+            self._point_at(1)
+        elif current is None:
+            self._current = segment
+            self._point_at(expected)
         else:
-            self._current = segment = current
-            index = self._recover_tail(segment)
-            for extra in later:
-                self._require_empty(extra)
+            self._current = _open_segment(self.directory, current, self.record_size, True)
+            index = self._recover_tail(self._current)
+            self._point_at(self._current.first_sequence + index)
             if later:
-                self._standby = later.pop(0)
-            # More than one empty segment ahead is never made; drop what an older setting may have left.
-            for extra in later:
-                os.unlink(extra.path)
-                self._segments.pop()
-            self._point_at(segment.first_sequence + index)
+                self._standby = _open_segment(self.directory, later[0], self.record_size, True)
         self._segment_count = len(self._segments)
         self._standby_missing = self._standby is None
         self._standby_capacity = self._standby.capacity if self._standby is not None else 0
 
     cdef uint32_t _recover_tail(self, JournalSegment segment) except? 0xFFFFFFFF:
         """Number of good records of the segment that is being filled; clears a torn last one."""
-        cdef uint32_t index = 0, rest
+        cdef uint32_t index = 0, rest, i
         cdef uint64_t *words
-        cdef size_t i
         while index < segment.capacity and _intact(segment, index):
             index += 1
         for rest in range(index + 1, segment.capacity):
