@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 import nats.aio.client
 import nats.aio.msg
+import nats.aio.subscription
 import nats.errors
 
 from wire.backoff import Backoff
@@ -37,11 +38,11 @@ class BusError(Exception):
     """Anything the bus could not do."""
 
 
-class NotConnected(BusError):
+class NotConnectedError(BusError):
     """There is no connection now; nothing was sent and nothing will be sent later."""
 
 
-class RequestFailed(BusError):
+class RequestFailedError(BusError):
     """No answer, or nobody there to answer."""
 
 
@@ -107,7 +108,7 @@ class BusState:
 class BusClient:
     """One connection to the cluster, kept up until `close`.
 
-    `start` returns at once; publishing and requesting raise NotConnected until a connection stands.
+    `start` returns at once; publishing and requesting raise NotConnectedError until a connection stands.
     """
 
     def __init__(self, settings: BusSettings, *, rng: random.Random | None = None) -> None:
@@ -116,7 +117,7 @@ class BusClient:
         self._rng = rng or random.Random()
         self._nats: nats.aio.client.Client | None = None
         self._subscriptions: dict[int, _Subscription] = {}
-        self._live: dict[int, nats.aio.client.Subscription] = {}
+        self._live: dict[int, nats.aio.subscription.Subscription] = {}
         self._next_id = 0
         self._up = asyncio.Event()
         self._down = asyncio.Event()
@@ -141,12 +142,12 @@ class BusClient:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"bus-{self.settings.user}")
 
     async def wait_connected(self, timeout: float | None = None) -> None:
-        """Raises NotConnected after `timeout` seconds."""
+        """Raises NotConnectedError after `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 await self._up.wait()
         except TimeoutError:
-            raise NotConnected(f"no connection within {timeout} s: {self.state.last_error}") from None
+            raise NotConnectedError(f"no connection within {timeout} s: {self.state.last_error}") from None
 
     async def wait_disconnected(self) -> None:
         await self._down.wait()
@@ -170,43 +171,43 @@ class BusClient:
     def _connection(self) -> nats.aio.client.Client:
         if self._nats is None or not self.connected:
             self.state.counters.publish_refused += 1
-            raise NotConnected(f"not connected to NATS: {self.state.last_error}")
+            raise NotConnectedError(f"not connected to NATS: {self.state.last_error}")
         return self._nats
 
     async def publish(
         self, subject: str, payload: bytes, *, reply: str = "", headers: dict[str, str] | None = None
     ) -> None:
-        """Hands one message to the connection. Raises NotConnected at once when there is none, BusError otherwise."""
+        """Hands one message to the connection. Raises NotConnectedError at once when there is none, else BusError."""
         client = self._connection()
         try:
             await client.publish(subject, payload, reply=reply, headers=headers)
         except (nats.errors.ConnectionClosedError, nats.errors.OutboundBufferLimitError, OSError) as error:
             self.state.counters.publish_refused += 1
-            raise NotConnected(f"{subject}: {_text(error)}") from error
+            raise NotConnectedError(f"{subject}: {_text(error)}") from error
         except nats.errors.Error as error:
             raise BusError(f"{subject}: {_text(error)}") from error
         self.state.counters.published += 1
 
     async def flush(self, *, timeout: float = 2.0) -> None:
-        """Waits until the server has seen everything published so far. Raises NotConnected or RequestFailed."""
+        """Waits until the server has seen all that was published. Raises NotConnectedError or RequestFailedError."""
         client = self._connection()
         try:
             async with asyncio.timeout(timeout):
                 await client.flush()
         except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise RequestFailed(f"flush: {_text(error)}") from error
+            raise RequestFailedError(f"flush: {_text(error)}") from error
 
     async def request(self, subject: str, payload: bytes = b"", *, timeout: float = 2.0) -> bytes:
-        """One answer. Raises NotConnected, or RequestFailed when none came (denied, no responder, time out)."""
+        """One answer. Raises NotConnectedError, or RequestFailedError when none came (denied, nobody there, time out)."""
         client = self._connection()
         try:
             message = await client.request(subject, payload, timeout=timeout)
         except nats.errors.NoRespondersError as error:
-            raise RequestFailed(f"{subject}: nobody answers this subject") from error
+            raise RequestFailedError(f"{subject}: nobody answers this subject") from error
         except (nats.errors.TimeoutError, TimeoutError) as error:
-            raise RequestFailed(f"{subject}: no answer within {timeout} s") from error
+            raise RequestFailedError(f"{subject}: no answer within {timeout} s") from error
         except (nats.errors.Error, OSError) as error:
-            raise NotConnected(f"{subject}: {_text(error)}") from error
+            raise NotConnectedError(f"{subject}: {_text(error)}") from error
         return message.data
 
     async def subscribe(self, subject: str, handler: Handler, *, queue: str = "") -> int:
@@ -349,12 +350,12 @@ def _text(error: BaseException) -> str:
 
 def is_no_responders(message: Message) -> bool:
     """The server's own answer when nobody (no stream) listens on the subject."""
-    return bool(message.headers) and message.headers.get("Status") == _NO_RESPONDERS
+    return (message.headers or {}).get("Status") == _NO_RESPONDERS
 
 
 @asynccontextmanager
 async def connected(settings: BusSettings, *, timeout: float = 5.0) -> AsyncIterator[BusClient]:
-    """A client for a short task. Raises NotConnected when no server answers in `timeout` seconds."""
+    """A client for a short task. Raises NotConnectedError when no server answers in `timeout` seconds."""
     bus = BusClient(settings)
     bus.start()
     try:

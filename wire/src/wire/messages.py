@@ -10,7 +10,7 @@ go on over epochs; telemetry is numbered from 1 per publisher epoch and message 
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Final, Self, TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ class WireError(Exception):
     """A message that does not decode or may not be sent; the text names the type, the field and the reason."""
 
 
-class CodedName(str, Enum):
+class CodedName(StrEnum):
     """A name on the wire with the number it has in the shared-memory records (hotpath/ipc/messages.pxd)."""
 
     code: int
@@ -39,9 +39,6 @@ class CodedName(str, Enum):
         member._value_ = name
         member.code = code
         return member
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 class OrderEventKind(CodedName):
@@ -267,7 +264,7 @@ class SetMode(_Command, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     mode: TradingMode
 
 
-class CommandRefusal(str, Enum):
+class CommandRefusal(StrEnum):
     """Why a command was not applied."""
 
     MALFORMED = "MALFORMED"
