@@ -1,0 +1,96 @@
+"""Builds every .pyx below src/hotpath into an extension module.
+
+Environment: HOTPATH_BUILD=release (default) or debug; HOTPATH_SANITIZE=address,undefined (debug only);
+HOTPATH_JOBS=number of parallel compilations (default: usable CPUs).
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from Cython.Compiler import Options
+from setuptools import Extension, setup
+
+SOURCE = Path("src")
+FLAVOURS = ("release", "debug")
+SANITIZERS = ("address", "undefined", "thread", "leak")
+
+
+def _choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = os.environ.get(name) or default
+    if value not in allowed:
+        sys.exit(f"{name}={value!r}: use one of {', '.join(allowed)}")
+    return value
+
+
+def _sanitizers(flavour: str) -> list[str]:
+    wanted = [name for name in os.environ.get("HOTPATH_SANITIZE", "").split(",") if name]
+    unknown = sorted(set(wanted) - set(SANITIZERS))
+    if unknown:
+        sys.exit(f"HOTPATH_SANITIZE: unknown {', '.join(unknown)}; known are {', '.join(SANITIZERS)}")
+    if wanted and flavour != "debug":
+        sys.exit("HOTPATH_SANITIZE needs HOTPATH_BUILD=debug")
+    return wanted
+
+
+FLAVOUR = _choice("HOTPATH_BUILD", "release", FLAVOURS)
+DEBUG = FLAVOUR == "debug"
+JOBS = int(os.environ.get("HOTPATH_JOBS") or len(os.sched_getaffinity(0)))
+
+directives = {
+    "language_level": 3,
+    "embedsignature": True,
+    "cdivision": True,
+    "wraparound": False,
+    "boundscheck": DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "overflowcheck": DEBUG,
+    "freethreading_compatible": True,
+}
+
+# the wheel must not depend on the folder that it was built in
+compile_args = [
+    "-std=gnu11",
+    "-Wall",
+    "-Wno-unused-function",
+    "-Wno-unreachable-code",
+    f"-ffile-prefix-map={Path.cwd()}=.",
+]
+link_args = []
+if DEBUG:
+    compile_args += ["-O1", "-g", "-fno-omit-frame-pointer"]
+    for sanitizer in _sanitizers(FLAVOUR):
+        compile_args.append(f"-fsanitize={sanitizer}")
+        link_args.append(f"-fsanitize={sanitizer}")
+else:
+    _sanitizers(FLAVOUR)
+    compile_args += ["-O3", "-g0", "-fno-plt"]
+    link_args += ["-Wl,-O1", "-Wl,--strip-debug"]
+
+extensions = [
+    Extension(
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts),
+        [str(path)],
+        include_dirs=[str(SOURCE)],
+        depends=sorted(str(header) for header in SOURCE.rglob("*.h")),
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+    )
+    for path in sorted(SOURCE.rglob("*.pyx"))
+]
+
+Options.warning_errors = os.environ.get("HOTPATH_WARNINGS") != "allow"
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        nthreads=JOBS if JOBS > 1 else 0,
+        include_path=[str(SOURCE)],
+        compiler_directives=directives,
+        build_dir="build/c",
+        show_all_warnings=False,
+    ),
+    options={"build_ext": {"parallel": JOBS}},
+)
