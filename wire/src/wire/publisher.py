@@ -96,6 +96,11 @@ class StreamPublisher:
         """Messages not acknowledged yet, sent or not."""
         return len(self._window)
 
+    @property
+    def last_token(self) -> int:
+        """The token put last, acknowledged or not."""
+        return self._last_token
+
     async def start(self, acked_token: int = 0) -> None:
         """`acked_token` is where an earlier process got to."""
         self.state.acked_token = self._last_token = acked_token

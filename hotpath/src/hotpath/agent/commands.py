@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -23,16 +22,19 @@ from wire.messages import (
 
 from hotpath.agent.control import Control
 from hotpath.config import Limits
+from hotpath.process import RoleLog
 
-LOG = logging.getLogger("hotpath.agent")
 ROLE = "agent"
 
 
 class CommandHandler:
     """Turns one message into a reply; `router_epoch` is None while no router runs."""
 
-    def __init__(self, gate: CommandGate, control: Control, router_epoch: Callable[[], int | None]) -> None:
+    def __init__(
+        self, gate: CommandGate, control: Control, router_epoch: Callable[[], int | None], log: RoleLog
+    ) -> None:
         self.gate = gate
+        self._log = log
         self._control = control
         self._router_epoch = router_epoch
 
@@ -46,13 +48,13 @@ class CommandHandler:
             return self._refused("", epoch, now_ns, CommandRefusal.MALFORMED, str(error))
         refusal = self.gate.check(command, now_ns=now_ns, epoch=epoch)
         if refusal is not None:
-            LOG.warning("command refused id=%s code=%s detail=%s", command.id, refusal.code.value, refusal.detail)
+            self._log.warning("command-refused", id=command.id, code=refusal.code.value, detail=refusal.detail)
             return self._refused(command.id, epoch, now_ns, refusal.code, refusal.detail)
         state = self._control.change(command.epoch, **_fields(command))
-        LOG.warning(
-            "command applied id=%s kind=%s by=%s reason=%s version=%d",
-            command.id, type(command).__name__, command.issued_by, command.reason, state.version,
-        )  # fmt: skip
+        kind = type(command).__name__
+        self._log.warning(
+            "command-applied", id=command.id, kind=kind, by=command.issued_by, reason=command.reason, version=state.version
+        )
         return CommandAccepted(
             id=command.id, host=self.gate.host, role=ROLE, epoch=epoch or 0, wall_ns=now_ns,
             control_version=state.version,

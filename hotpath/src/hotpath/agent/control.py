@@ -6,17 +6,15 @@ A kill and a mode set by command survive the agent; limits set by command hold u
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from hotpath.config import Limits
+from hotpath.ipc.layouts import CONTROL_BLOCK_SIZE, ControlBlock, TradingMode, encode_control_block
 from hotpath.ipc.seqlock import SeqlockWriter
 
-# struct ControlBlock of hotpath/ipc/messages.pxd; a test compares the two
-LAYOUT: Final = struct.Struct("<QIBBHq6q120x")
 SEGMENT: Final = "control"
 
 
@@ -27,7 +25,7 @@ class ControlState(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     version: int = 1
     epoch: int = 0  # of the command that made the last change
-    mode: int = 2  # TradingMode
+    mode: int = TradingMode.MODE_ACTIVE
     killed: bool = False
 
 
@@ -60,14 +58,20 @@ def save(path: Path, state: ControlState) -> None:
     temporary.replace(path)
 
 
-def encode(state: ControlState, lease_expires_mono_ns: int) -> bytes:
-    """The block as the router reads it."""
-    limits = state.limits
-    return LAYOUT.pack(
-        state.version, state.epoch, state.mode, state.killed, 0, lease_expires_mono_ns,
-        limits.max_order_quantity, limits.max_notional, limits.max_position, limits.collar_bps,
-        limits.max_messages_per_second, limits.max_open_orders,
-    )  # fmt: skip
+def block(state: ControlState) -> ControlBlock:
+    """The block as the router reads it. No lease is required until the control plane hands out risk budgets."""
+    return ControlBlock(
+        version=state.version,
+        mode=state.mode,
+        epoch=state.epoch,
+        killed=int(state.killed),
+        max_order_quantity=state.limits.max_order_quantity,
+        max_notional=state.limits.max_notional,
+        max_position=state.limits.max_position,
+        collar_bps=state.limits.collar_bps,
+        max_messages_per_second=state.limits.max_messages_per_second,
+        max_open_orders=state.limits.max_open_orders,
+    )
 
 
 class Control:
@@ -78,19 +82,16 @@ class Control:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.state = load(path, configured)
         save(path, self.state)
-        self._lease_expires_mono_ns = 0
-        self._writer = SeqlockWriter(shm_prefix, SEGMENT, LAYOUT.size, initial=encode(self.state, 0))
+        initial = encode_control_block(block(self.state))
+        self._writer = SeqlockWriter(shm_prefix, SEGMENT, CONTROL_BLOCK_SIZE, initial=initial)
 
     def change(self, epoch: int, **fields: object) -> ControlState:
         """Apply a command's fields. Returns the state that is now in force."""
         state = msgspec.structs.replace(self.state, version=self.state.version + 1, epoch=epoch, **fields)
         save(self._path, state)
         self.state = state
-        self._publish()
+        self._writer.write_bytes(encode_control_block(block(state)))
         return state
-
-    def _publish(self) -> None:
-        self._writer.write_bytes(encode(self.state, self._lease_expires_mono_ns))
 
     def beat(self) -> None:
         """Show the router that this block is being kept."""

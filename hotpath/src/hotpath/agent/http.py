@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
+import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -51,7 +51,7 @@ def build(
             {
                 **about(),
                 "roles": {role: observer.status(role) for role in observer.roles},
-                "position": asdict(position) if position is not None else None,
+                "position": msgspec.structs.asdict(position) if position is not None else None,
             }
         )
 

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from hotpath.ipc.histogram import HistogramReader, HistogramSnapshot
+from hotpath.ipc.layouts import POSITION_BLOCK_SIZE, PositionBlock, decode_position_block
 from hotpath.ipc.segment import SegmentError
 from hotpath.ipc.seqlock import SeqlockReader
 from hotpath.ipc.status import RoleStatus, StatusReader
-
-# struct PositionBlock of hotpath/ipc/messages.pxd; a test compares the two
-POSITION_LAYOUT: Final = struct.Struct("<QIHH8q48x")
-
-
-@dataclass(frozen=True)
-class Position:
-    """The router's own account of the instrument: shares, and Price(4) x shares."""
-
-    sequence: int
-    epoch: int
-    position: int
-    bought: int
-    sold: int
-    bought_notional: int
-    sold_notional: int
-    open_buy: int
-    open_sell: int
-    open_orders: int
-
 
 class Observer:
     """Attaches lazily and again whenever a role was restarted. What cannot be read is absent, never guessed."""
@@ -66,20 +44,17 @@ class Observer:
             self._latency.pop(role, None)
             return {}
 
-    def position(self) -> Position | None:
+    def position(self) -> PositionBlock | None:
         """The router's position block, or None when there is none."""
         try:
             if self._position is None:
-                self._position = SeqlockReader(self._prefix, "position", POSITION_LAYOUT.size)
+                self._position = SeqlockReader(self._prefix, "position", POSITION_BLOCK_SIZE)
             self._position.reattach()
             data = self._position.read_bytes()
         except SegmentError:
             self._position = None
             return None
-        if data is None:
-            return None
-        sequence, epoch, _, _, *rest = POSITION_LAYOUT.unpack(data)
-        return Position(sequence, epoch, *rest)
+        return decode_position_block(data) if data is not None else None
 
     def router_epoch(self) -> int | None:
         """The fencing epoch of the running router, None when none runs."""

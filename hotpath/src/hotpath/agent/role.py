@@ -1,0 +1,175 @@
+"""`hotpath run agent`: the hot path's voice and ear, on housekeeping cores, never on the order path."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+from wire.client import BusClient, BusError, BusSettings, Message
+from wire.commands import CommandGate
+from wire.messages import encode
+from wire.publisher import StreamPublisher
+from wire.streams import ORDER_EVENTS
+from wire.subjects import Subjects
+
+from hotpath import config
+from hotpath.agent import http, metrics
+from hotpath.agent.commands import ROLE, CommandHandler
+from hotpath.agent.control import Control, ControlError
+from hotpath.agent.journal_publisher import JournalPublisher
+from hotpath.agent.observer import Observer
+from hotpath.agent.telemetry import Telemetry
+from hotpath.ipc.status import RoleState, StatusWriter
+from hotpath.process import RoleLog, StopSignal
+
+BEAT_S = 0.2
+MAX_BACKLOG = 100_000  # events not yet in the stream: more means that the record is falling behind
+GATES = ("bus", "journal", "control")
+COUNTERS = (
+    "events_read", "events_acknowledged", "publish_rewinds", "publish_timeouts",
+    "bus_connects", "bus_disconnects", "commands_accepted", "commands_refused", "telemetry_published",
+)  # fmt: skip
+
+
+def _password(nats: config.Nats) -> str:
+    try:
+        return Path(nats.password_file).read_text("ascii").strip()
+    except OSError as error:
+        raise config.ConfigError(f"nats.password_file: {nats.password_file}: {error.strerror}") from error
+
+
+class Agent:
+    """Wires the parts together and keeps the status block."""
+
+    def __init__(self, settings: config.AgentConfig, log: RoleLog) -> None:
+        runtime = settings.runtime
+        data = Path(runtime.data_dir)
+        data.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+        self._log = log
+        self._observer = Observer(runtime.shm_prefix, settings.roles)
+        self._control = Control(data / "control.json", settings.limits, runtime.shm_prefix)
+        self._bus = BusClient(
+            BusSettings(
+                servers=tuple(settings.nats.servers), user=settings.nats.user, password=_password(settings.nats),
+                name=f"agent-{runtime.host}",
+            )
+        )  # fmt: skip
+        publisher = StreamPublisher(self._bus, stream=ORDER_EVENTS, window=settings.publish_window)
+        self._publisher_state = publisher.state
+        self._journal = JournalPublisher(
+            Path(settings.journal_dir), data / "published", publisher, runtime.host, runtime.environment
+        )
+        gate = CommandGate(host=runtime.host, environment=runtime.environment)
+        self._commands = CommandHandler(gate, self._control, self._observer.router_epoch, log)
+        self._telemetry = Telemetry(self._observer, self._bus, runtime.host, runtime.environment, settings.instrument.symbol)
+        self._status = StatusWriter(runtime.shm_prefix, ROLE, gates=GATES, counters=COUNTERS)
+        self._status.enter(RoleState.STARTING)
+
+    def gates(self) -> list[dict[str, Any]]:
+        """The agent's own conditions."""
+        backlog = self._journal.written() - self._journal.acknowledged
+        behind = f"{backlog} events are not in the stream yet" if backlog > MAX_BACKLOG else ""
+        return [
+            {"name": "bus", "ok": self._bus.connected, "reason": "" if self._bus.connected else self._bus.state.last_error},
+            {"name": "journal", "ok": not (self._journal.problem or behind), "reason": self._journal.problem or behind},
+            {"name": "control", "ok": True, "reason": ""},
+        ]
+
+    def figures(self) -> dict[str, int]:
+        """Counters for the status block and /metrics."""
+        return {
+            "events_read": self._journal.read,
+            "events_acknowledged": self._journal.acknowledged,
+            "publish_rewinds": self._publisher_state.rewinds,
+            "publish_timeouts": self._publisher_state.timeouts,
+            "bus_connects": self._bus.state.counters.connects,
+            "bus_disconnects": self._bus.state.counters.disconnects,
+            "commands_accepted": self._commands.gate.accepted,
+            "commands_refused": sum(self._commands.gate.refused.values()),
+            "telemetry_published": self._telemetry.published,
+        }
+
+    def about(self) -> dict[str, Any]:
+        """The agent's part of /status."""
+        state = self._control.state
+        return {
+            "host": self._settings.runtime.host,
+            "environment": self._settings.runtime.environment,
+            "symbol": self._settings.instrument.symbol,
+            "control": msgspec.to_builtins(state),
+            "journal": {"written": self._journal.written(), "acknowledged": self._journal.acknowledged},
+            "publisher": {"rewinds": self._publisher_state.rewinds, "last_error": self._publisher_state.last_error},
+        }
+
+    async def _on_command(self, message: Message) -> None:
+        reply = self._commands.handle(message.data)
+        if message.reply:
+            await self._bus.publish(message.reply, encode(reply))
+
+    async def run(self, stop: StopSignal) -> None:
+        """Until the stop signal."""
+        runtime = self._settings.runtime
+        self._bus.start()
+        await self._bus.subscribe(Subjects(runtime.environment).commands_for(runtime.host), self._on_command)
+        app = http.build(self._observer, self.gates, self.about, metrics.exposition(self._observer, self.figures))
+        server = uvicorn.Server(
+            uvicorn.Config(app, host=self._settings.http.host, port=self._settings.http.port, log_level="warning",
+                           access_log=False, lifespan="off")
+        )  # fmt: skip
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # StopSignal has the signals
+        tasks = [
+            asyncio.create_task(self._journal.run(), name="journal"),
+            asyncio.create_task(self._telemetry.run(), name="telemetry"),
+            asyncio.create_task(server.serve(), name="http"),
+        ]
+        self._status.enter(RoleState.ACTIVE)
+        try:
+            while not stop:
+                self._keep_status()
+                await asyncio.sleep(BEAT_S)
+                for task in tasks:
+                    if task.done():
+                        raise RuntimeError(f"{task.get_name()} ended: {task.exception() or 'without a reason'}")
+        finally:
+            self._status.enter(RoleState.DRAINING)
+            server.should_exit = True
+            for task in tasks[:2]:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._bus.close()
+            self._control.close()
+            self._status.close()
+
+    def _keep_status(self) -> None:
+        for gate in self.gates():
+            self._status.gate(gate["name"], gate["ok"], gate["reason"][:95])
+        for name, value in self.figures().items():
+            self._status.count(name, value)
+        self._status.beat()
+        self._control.beat()
+
+
+def run(config_path: str) -> int:
+    """Run until SIGTERM. Raises ConfigError; 0 after a clean stop, 1 when a part of it failed."""
+    settings = config.load(config_path, config.AgentConfig)
+    log = RoleLog(ROLE)
+    stop = StopSignal()
+    began = time.monotonic()
+    try:
+        asyncio.run(Agent(settings, log).run(stop))
+    except ControlError as error:
+        raise config.ConfigError(str(error)) from error
+    except (RuntimeError, OSError, BusError) as error:
+        log.error("stopped", reason=error)
+        return 1
+    except SystemExit as error:  # uvicorn's way of saying that the port is taken
+        log.error("stopped", reason=f"port {settings.http.port} cannot be bound", code=error.code)
+        return 1
+    log.info("stopped", signal=stop.name, uptime_s=round(time.monotonic() - began))
+    return 0
