@@ -104,6 +104,15 @@ def build_engine(layout: Layout, wire: Wheel, run: Runner, env: Mapping[str, str
     return wheel
 
 
+def read_manifest(layout: Layout) -> Wheel | None:
+    """The engine wheel that was built last, or None."""
+    try:
+        stored = json.loads(layout.engine_manifest.read_text())
+        return Wheel(stored["version"], stored["file"], stored["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def install_engine(layout: Layout, wheel: Path, sha256: str, run: Runner) -> Path:
     """Folder with bin/hotpath of exactly that wheel; at once when it is there already. Raises EngineError."""
     home = layout.engine(sha256)

@@ -54,7 +54,10 @@ class CommandError(Exception):
 
 
 class StepLog:
-    """Log file of one step, and the one line that shows on the terminal while it runs."""
+    """Log file of one step, and the one line that shows on the terminal while it runs.
+
+    finding: one line for people that stays on the terminal below the step, such as what was chosen.
+    """
 
     def __init__(self, file: Path, stream: IO[str], label: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +67,7 @@ class StepLog:
         self._tty = stream.isatty()
         self._started = time.monotonic()
         self._note = ""
+        self.finding = ""
         self._log = file.open("w", buffering=1, errors="replace")
         self._done = threading.Event()
         self._beat = threading.Thread(target=self._keep_showing, daemon=True)
@@ -85,6 +89,8 @@ class StepLog:
         self._log.close()
         end = "\r\033[K" if self._tty else ""
         self._stream.write(f"{end}{self._label} … {self.seconds:.0f} s{outcome}\n")
+        if self.finding:
+            self._stream.write(f"      {self.finding}\n")
         self._stream.flush()
 
     def run(
