@@ -349,7 +349,9 @@ def serve(service: Service) -> NoReturn:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the database; created at the first start")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder that holds the database; created at the first start"
+    )
     parser.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1")
     parser.add_argument("--socket-dir", type=Path, required=True, help="folder of the unix socket")
     parser.add_argument("--password-file", type=Path, required=True, help="password of the application's role")

@@ -100,9 +100,7 @@ def test_the_check_would_see_an_unknown_key(tmp_path: Path) -> None:
 @needs_server
 def test_the_server_accepts_bcrypt_and_the_changed_limits(tmp_path: Path) -> None:
     write_secrets(tmp_path)
-    account = Account(
-        name="SYS", users=(User(name="sys", permissions=permissions.sys("sys"), password_bcrypt=BCRYPT),)
-    )
+    account = Account(name="SYS", users=(User(name="sys", permissions=permissions.sys("sys"), password_bcrypt=BCRYPT),))
     changed = member(
         str(tmp_path / "store"),
         accounts=(*member().accounts[:1], account),

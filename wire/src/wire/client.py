@@ -159,7 +159,7 @@ class BusClient:
         if client is not None and client.is_connected:
             with suppress(Exception):
                 async with asyncio.timeout(self.settings.connect_timeout_s):
-                    await client.flush()
+                    await _flush(client)
         self._lost.set()
         if self._supervisor is not None:
             self._supervisor.cancel()
@@ -193,12 +193,12 @@ class BusClient:
         client = self._connection()
         try:
             async with asyncio.timeout(timeout):
-                await client.flush()
+                await _flush(client)
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise RequestFailedError(f"flush: {_text(error)}") from error
 
     async def request(self, subject: str, payload: bytes = b"", *, timeout: float = 2.0) -> bytes:
-        """One answer. Raises NotConnectedError, or RequestFailedError when none came (denied, nobody there, time out)."""
+        """One answer. Raises NotConnectedError, or RequestFailedError when none came in time."""
         client = self._connection()
         try:
             message = await client.request(subject, payload, timeout=timeout)
@@ -326,7 +326,7 @@ class BusClient:
             )
             for key in list(self._subscriptions):
                 await self._establish(client, key)
-            await client.flush()
+            await _flush(client)
         return client
 
     async def _drop(self) -> None:
@@ -342,6 +342,12 @@ class BusClient:
         if text != self.state.last_error:
             LOG.warning("nats error user=%s error=%s", self.settings.user, text)
         self.state.last_error = text
+
+
+async def _flush(client: nats.aio.client.Client) -> None:
+    # nats-py writes the first PING ahead of what is still queued; the second one follows it
+    await client.flush()
+    await client.flush()
 
 
 def _text(error: BaseException) -> str:

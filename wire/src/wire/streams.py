@@ -119,7 +119,7 @@ class Requester(Protocol):
     async def request(self, subject: str, payload: bytes = b"", *, timeout: float = 2.0) -> bytes: ...
 
 
-async def api_request(bus: Requester, subject: str, body: Any = None, *, timeout: float = 5.0) -> dict[str, Any]:
+async def api_request(bus: Requester, subject: str, body: Any = None, *, timeout: float = 2.0) -> dict[str, Any]:
     """One JetStream API call. Raises ApiError for an error reply, and what `bus.request` raises."""
     full = f"{API}.{subject}"
     reply = await bus.request(full, b"" if body is None else msgspec.json.encode(body), timeout=timeout)
@@ -158,12 +158,12 @@ async def ensure_stream(bus: Requester, wanted: dict[str, Any]) -> dict[str, Any
         if error.err_code != _STREAM_NOT_FOUND:
             raise
         # a second creator with the same definition gets the existing stream back
-        return await api_request(bus, f"STREAM.CREATE.{name}", wanted, timeout=10.0)
+        return await api_request(bus, f"STREAM.CREATE.{name}", wanted, timeout=5.0)
     differences = _differences(wanted, info["config"])
     if not differences:
         return info
     _refuse_fixed(f"stream {name}", differences, _FIXED_STREAM_KEYS)
-    return await api_request(bus, f"STREAM.UPDATE.{name}", {**info["config"], **wanted}, timeout=10.0)
+    return await api_request(bus, f"STREAM.UPDATE.{name}", {**info["config"], **wanted}, timeout=5.0)
 
 
 async def ensure_consumer(bus: Requester, stream: str, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +182,7 @@ async def ensure_consumer(bus: Requester, stream: str, wanted: dict[str, Any]) -
         _refuse_fixed(f"consumer {stream}/{name}", differences, _FIXED_CONSUMER_KEYS)
         action = "update"
     body = {"stream_name": stream, "config": wanted, "action": action}
-    return await api_request(bus, f"CONSUMER.CREATE.{stream}.{name}", body, timeout=10.0)
+    return await api_request(bus, f"CONSUMER.CREATE.{stream}.{name}", body, timeout=5.0)
 
 
 async def consumer_info(bus: Requester, stream: str, consumer: str) -> dict[str, Any]:
