@@ -35,7 +35,6 @@ cdef struct LevelView:
 cdef class LimitOrderBook:
     cdef OrderPool pool
     cdef PriceLevels levels
-    cdef uint64_t next_sequence
     cdef void* arena
     cdef size_t arena_bytes
 
@@ -85,22 +84,23 @@ cdef inline uint64_t mix(uint64_t digest, uint64_t value) noexcept nogil:
     return digest ^ (digest >> 29)
 
 
-cdef inline uint32_t rest(LimitOrderBook book, uint64_t reference, int side, int32_t price, uint32_t shares) noexcept nogil:
+cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t reference, int side, int32_t price,
+                          uint32_t shares) noexcept nogil:
     """New order at the tail of its level. The reference must be new. Returns its handle, 0 when there is no room."""
     cdef uint32_t level
     cdef uint32_t handle
     cdef Order* order
     cdef Level* queue
-    if not order_available(&book.pool):
+    if not order_available(pool):
         return 0
-    level = find_or_add_level(&book.levels, side, price)
+    level = find_or_add_level(levels, side, price)
     if level == 0:
         return 0
-    handle = allocate_order(&book.pool, reference)
-    order = &book.pool.orders[handle]
-    queue = &book.levels.levels[level]
-    order.sequence = book.next_sequence
-    book.next_sequence += 1
+    handle = allocate_order(pool, reference)
+    order = &pool.orders[handle]
+    queue = &levels.levels[level]
+    order.sequence = pool.next_sequence
+    pool.next_sequence += 1
     order.side = <uint8_t>side
     order.price = price
     order.shares = shares
@@ -108,7 +108,7 @@ cdef inline uint32_t rest(LimitOrderBook book, uint64_t reference, int side, int
     order.next = 0
     order.prev = queue.tail
     if queue.tail != 0:
-        book.pool.orders[queue.tail].next = handle
+        pool.orders[queue.tail].next = handle
     else:
         queue.head = handle
     queue.tail = handle
@@ -117,26 +117,26 @@ cdef inline uint32_t rest(LimitOrderBook book, uint64_t reference, int side, int
     return handle
 
 
-cdef inline void take_off(LimitOrderBook book, uint32_t handle) noexcept nogil:
+cdef inline void take_off(OrderPool* pool, PriceLevels* levels, uint32_t handle) noexcept nogil:
     """Removes a live order, and its level when it was the last one there."""
-    cdef Order* order = &book.pool.orders[handle]
-    cdef Level* queue = &book.levels.levels[order.level]
+    cdef Order* order = &pool.orders[handle]
+    cdef Level* queue = &levels.levels[order.level]
     if order.prev != 0:
-        book.pool.orders[order.prev].next = order.next
+        pool.orders[order.prev].next = order.next
     else:
         queue.head = order.next
     if order.next != 0:
-        book.pool.orders[order.next].prev = order.prev
+        pool.orders[order.next].prev = order.prev
     else:
         queue.tail = order.prev
     queue.orders -= 1
     queue.shares -= order.shares
     if queue.orders == 0:
-        remove_level(&book.levels, order.side, order.level)
-    free_order(&book.pool, handle)
+        remove_level(levels, order.side, order.level)
+    free_order(pool, handle)
 
 
-cdef inline void decrease(LimitOrderBook book, uint32_t handle, uint32_t shares) noexcept nogil:
+cdef inline void decrease(OrderPool* pool, PriceLevels* levels, uint32_t handle, uint32_t shares) noexcept nogil:
     """Fewer shares, same priority. `shares` must be below what is open."""
-    book.pool.orders[handle].shares -= shares
-    book.levels.levels[book.pool.orders[handle].level].shares -= shares
+    pool.orders[handle].shares -= shares
+    levels.levels[pool.orders[handle].level].shares -= shares

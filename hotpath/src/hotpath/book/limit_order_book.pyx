@@ -100,7 +100,7 @@ cdef class LimitOrderBook:
             self.pool.bucket_shift += 1
         self.levels.level_capacity = max_levels
         self.levels.node_capacity = <uint32_t>nodes
-        self.next_sequence = 1
+        self.pool.next_sequence = 1
 
     def __dealloc__(self):
         if self.arena != NULL:
@@ -194,7 +194,7 @@ cdef class LimitOrderBook:
         self.levels.node_live = 0
         self.levels.node_high_water = 0
         self.levels.node_free = 0
-        self.next_sequence = 1
+        self.pool.next_sequence = 1
 
     # ---- invariants ----------------------------------------------------------------------------------------------
 

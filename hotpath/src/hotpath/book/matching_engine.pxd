@@ -20,14 +20,14 @@ from hotpath.book.order_pool cimport Order
 cpdef enum EngineStatus:
     ENGINE_DONE = 0
     ENGINE_MORE = 1               # event buffer full: drain it, clear_events(), resume()
-    ENGINE_BUSY = 2               # called while an operation waits for resume(), or with an undrained buffer: nothing was done
+    ENGINE_BUSY = 2               # an operation waits for resume(), or the buffer is not drained: nothing was done
 
 cpdef enum EngineEventKind:
     ENGINE_ACCEPTED = 1           # quantity = entered; leaves = quantity
     ENGINE_RESTED = 2             # quantity = leaves = shares now on the book (ITCH A)
     ENGINE_EXECUTED = 3           # order = taker, contra = maker (ITCH E on contra_ref); side = taker's
-    ENGINE_CANCELED = 4           # quantity = shares taken off; leaves = still open; on_book tells X/D from off-book remainder
-    ENGINE_REPLACED = 5           # order_ref = new, contra_ref = original (off the book, had contra_leaves open, contra_token)
+    ENGINE_CANCELED = 4           # quantity = taken off; leaves = still open; on_book: ITCH X/D, else a remainder
+    ENGINE_REPLACED = 5           # order_ref = new; contra_ref/_token/_leaves = original, now off the book
     ENGINE_REJECTED = 6           # reason = EngineReject; nothing changed
 
 cpdef enum EngineReject:
@@ -47,8 +47,8 @@ cdef enum EngineCancelReason:
     CANCEL_POST_ONLY = 71         # 'G'
     CANCEL_SELF_MATCH = 81        # 'Q'
     CANCEL_SUPERVISORY = 83       # 'S'
-    CANCEL_SYSTEM = 90            # 'Z' replace with an impossible price, quantity or time in force: the original goes (OUCH
-                                  # replace outcome 2); or no level left to rest a replaced order on
+    CANCEL_SYSTEM = 90            # 'Z' replace with invalid details: the original goes (OUCH replace outcome 2);
+                                  # or no level left to rest a replaced order on
 
 cpdef enum SelfMatchPrevention:
     SMP_CANCEL_OLDEST = 0         # the default: the resting order goes in full, the new one matches on
@@ -121,7 +121,7 @@ cdef class MatchingEngine(LimitOrderBook):
     # All return an EngineStatus. side 'B'/'S'; time_in_force '0' or '3'; flags SubmitFlag bits; owner 0 = anonymous.
     cdef int submit(self, uint64_t order_ref, uint16_t owner, uint8_t side, int64_t price, uint32_t quantity,
                     uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil
-    # OUCH X: new_total = new intended total size incl. what was executed (0 = cancel all); not smaller: no event. Keeps priority.
+    # OUCH X: new_total = intended size incl. what was executed (0 = cancel all). Keeps priority; no event if not smaller.
     cdef int cancel(self, uint64_t order_ref, uint32_t new_total, uint8_t reason) noexcept nogil
     # Take `shares` off (all when it has fewer). Keeps priority.
     cdef int reduce(self, uint64_t order_ref, uint32_t shares, uint8_t reason) noexcept nogil

@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# In-place arithmetic on a field of self counts as a None check, which nogil code cannot have.
 """Price-time-priority matching of one symbol."""
 from typing import NamedTuple
 
@@ -46,6 +48,10 @@ class Event(NamedTuple):
     match_number: int
 
 
+cdef inline bint valid_time_in_force(uint8_t time_in_force) noexcept nogil:
+    return time_in_force == TIF_DAY or time_in_force == TIF_IOC
+
+
 cdef class MatchingEngine:
     def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *,
                   event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1):
@@ -82,7 +88,7 @@ cdef class MatchingEngine:
             refusal = REJECT_INVALID_PRICE
         elif not valid_shares(quantity):
             refusal = REJECT_INVALID_QUANTITY
-        elif time_in_force != TIF_DAY and time_in_force != TIF_IOC:
+        elif not valid_time_in_force(time_in_force):
             refusal = REJECT_INVALID_TIME_IN_FORCE
         elif owner >= self.max_owners:
             refusal = REJECT_INVALID_OWNER
@@ -144,7 +150,7 @@ cdef class MatchingEngine:
         if find_order(&self.pool, new_ref) != 0:
             return self.refuse(new_ref, REJECT_DUPLICATE_ORDER)
         order = &self.pool.orders[handle]
-        if not valid_price(price) or not valid_shares(quantity) or (time_in_force != TIF_DAY and time_in_force != TIF_IOC):
+        if not valid_price(price) or not valid_shares(quantity) or not valid_time_in_force(time_in_force):
             self.shrink(handle, order.shares, CANCEL_SYSTEM)
             return ENGINE_DONE
         if quantity <= order.consumed:
@@ -275,13 +281,13 @@ cdef class MatchingEngine:
             else:
                 owned.tail = order.owner_prev
             owned.count -= 1
-        take_off(self, handle)
+        take_off(&self.pool, &self.levels, handle)
 
     cdef void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil:
         if shares == self.pool.orders[handle].shares:
             self.remove(handle)
         else:
-            decrease(self, handle, shares)
+            decrease(&self.pool, &self.levels, handle, shares)
 
     cdef void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil:
         self.emit_resting_canceled(&self.pool.orders[handle], shares, reason)
@@ -393,7 +399,8 @@ cdef class MatchingEngine:
 
     cdef inline void rest_entry(self) noexcept nogil:
         cdef Pending* entry = &self.pending
-        cdef uint32_t handle = rest(self, entry.order_ref, entry.side, <int32_t>entry.price, entry.leaves)
+        cdef uint32_t handle = rest(&self.pool, &self.levels, entry.order_ref, entry.side, <int32_t>entry.price,
+                                    entry.leaves)
         cdef Order* order
         cdef OwnerOrders* owned
         cdef EngineEvent* event

@@ -8,7 +8,7 @@ cpdef enum ApplyStatus:
     APPLY_OK = 0
     APPLY_UNKNOWN_ORDER = 1       # reference not live (for example from before the session): counted, nothing changed
     APPLY_DUPLICATE_ORDER = 2     # reference already live: counted; a replace has still removed the original
-    APPLY_INVALID = 3             # side, price or shares out of range: counted; a replace has still removed the original
+    APPLY_INVALID = 3             # value out of range: counted; a replace has still removed the original
     APPLY_EXCESS_SHARES = 4       # more shares than the order had: the order is gone, counted
     APPLY_POOL_EXHAUSTED = 5      # no room for the order or its level: the book is now incomplete, do not trade on it
 
@@ -40,7 +40,8 @@ cdef class OrderBook(LimitOrderBook):
     cdef int execute_with_price(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil
     cdef int cancel(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil
     cdef int delete(self, uint64_t reference, Applied* out) noexcept nogil
-    cdef int replace(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares, Applied* out) noexcept nogil
+    cdef int replace(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares,
+                     Applied* out) noexcept nogil
     cdef void reset_counters(self) noexcept nogil
     cdef void remove(self, uint32_t handle, Applied* out) noexcept nogil
     cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil

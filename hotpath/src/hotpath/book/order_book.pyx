@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# In-place arithmetic on a field of self counts as a None check, which nogil code cannot have.
 """L3 order book built from feed messages (ITCH 5.0)."""
 from typing import NamedTuple
 
@@ -16,7 +18,7 @@ from hotpath.book.order_pool cimport Order, find_order
 
 
 class ApplyOutcome(NamedTuple):
-    """What a message did: status, and for a live reference the order's price, shares taken off, shares left and side."""
+    """What a message did; for a live reference also the order's price, shares taken off, shares left and side."""
 
     status: ApplyStatus
     price: int
@@ -42,7 +44,7 @@ cdef class OrderBook:
         if find_order(&self.pool, reference) != 0:
             self.counters.duplicate_order += 1
             return APPLY_DUPLICATE_ORDER
-        if rest(self, reference, index, <int32_t>price, shares) == 0:
+        if rest(&self.pool, &self.levels, reference, index, <int32_t>price, shares) == 0:
             self.counters.pool_exhausted += 1
             return APPLY_POOL_EXHAUSTED
         return APPLY_OK
@@ -82,7 +84,7 @@ cdef class OrderBook:
             out.shares = order.shares
             out.remaining = 0
             out.side = side_character(order.side)
-        take_off(self, handle)
+        take_off(&self.pool, &self.levels, handle)
 
     cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil:
         cdef uint32_t handle = find_order(&self.pool, reference)
@@ -97,7 +99,7 @@ cdef class OrderBook:
                 return APPLY_OK
             self.counters.excess_shares += 1
             return APPLY_EXCESS_SHARES
-        decrease(self, handle, shares)
+        decrease(&self.pool, &self.levels, handle, shares)
         if out != NULL:
             out.price = self.pool.orders[handle].price
             out.shares = shares

@@ -1,7 +1,7 @@
 """Fixed-capacity order pool and its index by order reference, as inline functions over C structs.
 
-Orders are addressed by handle (a pool index, 0 = none). The index is open addressing with linear probing;
-a bucket keeps 32 hash bits beside the handle, so a probe touches an order only when it is most likely the one asked for.
+Orders are addressed by handle (a pool index, 0 = none). The index is open addressing with linear probing; a bucket
+keeps 32 hash bits beside the handle, so a probe touches an order only when it most likely is the one asked for.
 """
 cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -37,6 +37,7 @@ cdef struct OrderPool:
     uint32_t free_head
     uint32_t bucket_mask
     uint32_t bucket_shift
+    uint64_t next_sequence
 
 
 @cython.overflowcheck(False)
