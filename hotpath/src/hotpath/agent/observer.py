@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hotpath.ipc.histogram import HistogramReader, HistogramSnapshot
 from hotpath.ipc.layouts import POSITION_BLOCK_SIZE, PositionBlock, decode_position_block
 from hotpath.ipc.segment import SegmentError
 from hotpath.ipc.seqlock import SeqlockReader
-from hotpath.ipc.status import RoleStatus, StatusReader
+from hotpath.ipc.status import StatusReader
+
+if TYPE_CHECKING:  # typed dict of the stub, absent from the compiled module
+    from hotpath.ipc.status import RoleStatus
 
 class Observer:
     """Attaches lazily and again whenever a role was restarted. What cannot be read is absent, never guessed."""
