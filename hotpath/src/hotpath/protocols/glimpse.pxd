@@ -22,7 +22,9 @@ cdef inline int glimpse_decode_end_of_snapshot(const uint8_t* p, size_t n, uint6
     if n > GLIMPSE_END_OF_SNAPSHOT_LENGTH:
         return CODEC_TRAILING
     rc = parse_number(p + 1, 20, sequence_number)
-    return rc if rc < 0 else GLIMPSE_END_OF_SNAPSHOT_LENGTH
+    if rc < 0:
+        return rc
+    return GLIMPSE_END_OF_SNAPSHOT_LENGTH
 
 
 cdef inline int glimpse_encode_end_of_snapshot(uint64_t sequence_number, uint8_t* out, size_t capacity) noexcept nogil:

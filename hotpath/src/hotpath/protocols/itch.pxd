@@ -358,7 +358,9 @@ cdef inline int itch_check(const uint8_t* p, size_t n) noexcept nogil:
     length = hotpath_itch_lengths[p[0]]
     if length == 0:
         return CODEC_UNKNOWN_TYPE
-    return CODEC_TRUNCATED if n < <size_t>length else length
+    if n < <size_t>length:
+        return CODEC_TRUNCATED
+    return length
 
 
 cdef inline uint16_t itch_stock_locate(const uint8_t* p) noexcept nogil:
@@ -387,7 +389,9 @@ cdef inline int _itch_expect(const uint8_t* p, size_t n, uint8_t message_type, s
         return CODEC_TRUNCATED
     if p[0] != message_type:
         return CODEC_UNEXPECTED_TYPE
-    return CODEC_TRUNCATED if n < length else <int>length
+    if n < length:
+        return CODEC_TRUNCATED
+    return <int>length
 
 
 cdef inline void _itch_store_header(uint8_t* out, uint8_t message_type, uint16_t stock_locate, uint16_t tracking_number,
@@ -753,20 +757,21 @@ cdef inline int itch_encode_add_order_attributed(
 
 cdef inline int itch_decode_any_add_order(const uint8_t* p, size_t n, ItchAddOrderAttributed* m) noexcept nogil:
     """A or F alike, as a book needs them; the attribution of an A is blank."""
+    cdef ItchAddOrder plain
     cdef int rc
     if n > 0 and p[0] == ITCH_ADD_ORDER_ATTRIBUTED:
         return itch_decode_add_order_attributed(p, n, m)
-    rc = _itch_expect(p, n, ITCH_ADD_ORDER, ITCH_ADD_ORDER_LENGTH)
+    rc = itch_decode_add_order(p, n, &plain)
     if rc < 0:
         return rc
-    m.stock_locate = load_be16(p + 1)
-    m.tracking_number = load_be16(p + 3)
-    m.timestamp_ns = <int64_t>load_be48(p + 5)
-    m.order_ref = load_be64(p + 11)
-    m.side = p[19]
-    m.shares = load_be32(p + 20)
-    memcpy(m.stock, p + 24, 8)
-    m.price = load_be32(p + 32)
+    m.stock_locate = plain.stock_locate
+    m.tracking_number = plain.tracking_number
+    m.timestamp_ns = plain.timestamp_ns
+    m.order_ref = plain.order_ref
+    m.side = plain.side
+    m.shares = plain.shares
+    memcpy(m.stock, plain.stock, 8)
+    m.price = plain.price
     memset(m.attribution, c' ', 4)
     return rc
 

@@ -5,6 +5,7 @@ from hotpath.protocols.itch_types import (
     AddOrderAttributed,
     BrokenTrade,
     CrossTrade,
+    Header,
     IpoQuotingPeriod,
     LuldAuctionCollar,
     MarketParticipantPosition,
@@ -28,12 +29,13 @@ from hotpath.protocols.itch_types import (
 )
 
 __all__ = [
+    "LENGTHS",
     "AddOrder",
     "AddOrderAttributed",
     "BrokenTrade",
     "CrossTrade",
+    "Header",
     "IpoQuotingPeriod",
-    "LENGTHS",
     "LuldAuctionCollar",
     "MarketParticipantPosition",
     "Message",
@@ -55,11 +57,13 @@ __all__ = [
     "Trade",
     "decode",
     "decode_all",
+    "decode_header",
     "encode",
 ]
 
 LENGTHS: dict[str, int]
 
 def decode(data: bytes) -> Message: ...
+def decode_header(data: bytes) -> Header: ...
 def decode_all(messages: Iterable[bytes]) -> tuple[list[Message], int]: ...
 def encode(message: Message) -> bytes: ...

@@ -11,6 +11,7 @@ from hotpath.protocols.itch_types import (
     AddOrderAttributed,
     BrokenTrade,
     CrossTrade,
+    Header,
     IpoQuotingPeriod,
     LuldAuctionCollar,
     MarketParticipantPosition,
@@ -283,14 +284,19 @@ cdef int _encode_operational_halt(object message, uint8_t* out, size_t capacity)
     return itch_encode_operational_halt(&m, out, capacity)
 
 
-cdef object _decode_add_order(const uint8_t* p, size_t n):
-    cdef ItchAddOrder m
-    cdef int rc = itch_decode_add_order(p, n, &m)
+cdef object _decode_any_add_order(const uint8_t* p, size_t n):
+    cdef ItchAddOrderAttributed m
+    cdef int rc = itch_decode_any_add_order(p, n, &m)
     if rc < 0:
         raise error_for(rc, describe("ITCH", p, n))
-    return AddOrder(
+    if rc == ITCH_ADD_ORDER_LENGTH:
+        return AddOrder(
+            m.stock_locate, m.tracking_number, m.timestamp_ns, m.order_ref, chr(m.side), m.shares, text_of(m.stock, 8),
+            m.price,
+        )
+    return AddOrderAttributed(
         m.stock_locate, m.tracking_number, m.timestamp_ns, m.order_ref, chr(m.side), m.shares, text_of(m.stock, 8),
-        m.price,
+        m.price, text_of(m.attribution, 4),
     )
 
 
@@ -305,17 +311,6 @@ cdef int _encode_add_order(object message, uint8_t* out, size_t capacity) except
     put_text(m.stock, 8, message.stock, "stock")
     m.price = message.price
     return itch_encode_add_order(&m, out, capacity)
-
-
-cdef object _decode_add_order_attributed(const uint8_t* p, size_t n):
-    cdef ItchAddOrderAttributed m
-    cdef int rc = itch_decode_add_order_attributed(p, n, &m)
-    if rc < 0:
-        raise error_for(rc, describe("ITCH", p, n))
-    return AddOrderAttributed(
-        m.stock_locate, m.tracking_number, m.timestamp_ns, m.order_ref, chr(m.side), m.shares, text_of(m.stock, 8),
-        m.price, text_of(m.attribution, 4),
-    )
 
 
 cdef int _encode_add_order_attributed(object message, uint8_t* out, size_t capacity) except? -1:
@@ -605,10 +600,8 @@ def decode(bytes data not None):
         return _decode_luld_auction_collar(p, n)
     if p[0] == ITCH_OPERATIONAL_HALT:
         return _decode_operational_halt(p, n)
-    if p[0] == ITCH_ADD_ORDER:
-        return _decode_add_order(p, n)
-    if p[0] == ITCH_ADD_ORDER_ATTRIBUTED:
-        return _decode_add_order_attributed(p, n)
+    if p[0] == ITCH_ADD_ORDER or p[0] == ITCH_ADD_ORDER_ATTRIBUTED:
+        return _decode_any_add_order(p, n)
     if p[0] == ITCH_ORDER_EXECUTED:
         return _decode_order_executed(p, n)
     if p[0] == ITCH_ORDER_EXECUTED_WITH_PRICE:
@@ -632,6 +625,15 @@ def decode(bytes data not None):
     if p[0] == ITCH_PRICE_DISCOVERY:
         return _decode_price_discovery(p, n)
     raise AssertionError(f"length table and decoders disagree about type {chr(p[0])!r}")
+
+
+def decode_header(bytes data not None):
+    """Decode what every message starts with, also of a type that is not known. Raises TruncatedError."""
+    cdef ItchHeader m
+    cdef int rc = itch_decode_header(wire(data), <size_t>len(data), &m)
+    if rc < 0:
+        raise error_for(rc, describe("ITCH", wire(data), <size_t>len(data)))
+    return Header(chr(m.message_type), m.stock_locate, m.tracking_number, m.timestamp_ns)
 
 
 def decode_all(messages):

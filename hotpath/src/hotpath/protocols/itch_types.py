@@ -9,6 +9,15 @@ from typing import ClassVar
 import msgspec
 
 
+class Header(msgspec.Struct, frozen=True):
+    """The leading fields of a message of any type, known or not."""
+
+    message_type: str
+    stock_locate: int
+    tracking_number: int
+    timestamp_ns: int
+
+
 class Message(msgspec.Struct, frozen=True):
     """Fields that every message has; stock_locate 0 means that it is not about one stock."""
 

@@ -6,11 +6,11 @@ from hotpath.protocols.moldudp64_types import (
 )
 
 __all__ = [
-    "DownstreamPacket",
     "ETHERNET_PAYLOAD",
     "HEADER_LENGTH",
     "MAX_COUNT",
     "MAX_DATAGRAM",
+    "DownstreamPacket",
     "RequestPacket",
     "decode",
     "decode_request",

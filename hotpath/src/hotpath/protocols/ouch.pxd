@@ -530,17 +530,6 @@ cdef inline int ouch_tag_next(const OuchAppendage* appendage, size_t offset, Ouc
     return <int>(offset + length + 1)
 
 
-cdef inline int ouch_check_appendage(const OuchAppendage* appendage) noexcept nogil:
-    """Number of elements, or the error of the first bad one."""
-    cdef OuchTag tag
-    cdef int count = 0
-    cdef int offset = ouch_tag_next(appendage, 0, &tag)
-    while offset > 0:
-        count += 1
-        offset = ouch_tag_next(appendage, <size_t>offset, &tag)
-    return count if offset == 0 else offset
-
-
 cdef inline int ouch_tag_put(
     uint8_t number, const uint8_t* value, uint8_t length, uint8_t* out, size_t capacity
 ) noexcept nogil:
@@ -755,7 +744,9 @@ cdef inline int _ouch_expect(const uint8_t* p, size_t n, uint8_t message_type, s
         return CODEC_TRUNCATED
     if p[0] != message_type:
         return CODEC_UNEXPECTED_TYPE
-    return CODEC_TRUNCATED if n < body else <int>body
+    if n < body:
+        return CODEC_TRUNCATED
+    return <int>body
 
 
 cdef inline int _ouch_load_appendage(const uint8_t* p, size_t n, size_t body, OuchAppendage* appendage) noexcept nogil:
@@ -992,7 +983,9 @@ cdef inline int ouch_decode_out_system_event(const uint8_t* p, size_t n, OuchOut
         return rc
     m.timestamp_ns = load_be63(p + 1)
     m.event_code = p[9]
-    return CODEC_TRAILING if n > OUCH_OUT_SYSTEM_EVENT_BODY else rc
+    if n > OUCH_OUT_SYSTEM_EVENT_BODY:
+        return CODEC_TRAILING
+    return rc
 
 
 cdef inline int ouch_encode_out_system_event(const OuchOutSystemEvent* m, uint8_t* out, size_t capacity) noexcept nogil:

@@ -31,11 +31,14 @@ from hotpath.protocols.ouch_types import (
 )
 
 __all__ = [
+    "CANCEL_REASONS",
+    "INBOUND_LENGTHS",
+    "OUTBOUND_LENGTHS",
+    "REJECT_REASONS",
     "AccountQuery",
     "AccountQueryResponse",
     "AiqCanceled",
     "BrokenTrade",
-    "CANCEL_REASONS",
     "CancelOrder",
     "CancelPending",
     "CancelReject",
@@ -58,18 +61,21 @@ __all__ = [
     "OrderRestated",
     "OutboundMessage",
     "PriorityUpdate",
-    "REJECT_REASONS",
     "Rejected",
     "ReplaceOrder",
     "SystemEvent",
     "decode_inbound",
     "decode_outbound",
     "encode",
+    "is_market_price",
 ]
 
 CANCEL_REASONS: dict[str, str]
 REJECT_REASONS: dict[int, str]
+INBOUND_LENGTHS: dict[str, int]
+OUTBOUND_LENGTHS: dict[str, int]
 
 def decode_inbound(data: bytes) -> InboundMessage: ...
 def decode_outbound(data: bytes) -> OutboundMessage: ...
+def is_market_price(price: int) -> bool: ...
 def encode(message: Message) -> bytes: ...

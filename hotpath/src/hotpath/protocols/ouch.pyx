@@ -44,6 +44,10 @@ from hotpath.protocols.ouch_types import (
 cdef enum:
     _LONGEST_BODY = OUCH_OUT_ORDER_REPLACED_BODY + OUCH_APPENDAGE_LENGTH_SIZE
 
+# bytes before appendage_length, by message type
+INBOUND_LENGTHS = {chr(kind): ouch_in_body(<uint8_t>kind) for kind in range(256) if ouch_in_body(<uint8_t>kind)}
+OUTBOUND_LENGTHS = {chr(kind): ouch_out_body(<uint8_t>kind) for kind in range(256) if ouch_out_body(<uint8_t>kind)}
+
 CANCEL_REASONS = {
     chr(OUCH_CANCEL_REGULATORY): "regulatory",
     chr(OUCH_CANCEL_CLOSED): "closed",
@@ -808,6 +812,8 @@ def decode_inbound(bytes data not None):
     cdef size_t n = <size_t>len(data)
     if n == 0:
         raise error_for(CODEC_TRUNCATED, describe("OUCH inbound", p, n))
+    if ouch_in_body(p[0]) == 0:
+        raise error_for(CODEC_UNKNOWN_TYPE, describe("OUCH inbound", p, n))
     if p[0] == OUCH_IN_ENTER_ORDER:
         return _decode_in_enter_order(p, n)
     if p[0] == OUCH_IN_REPLACE_ORDER:
@@ -824,7 +830,7 @@ def decode_inbound(bytes data not None):
         return _decode_in_enable_order_entry(p, n)
     if p[0] == OUCH_IN_ACCOUNT_QUERY:
         return _decode_in_account_query(p, n)
-    raise error_for(CODEC_UNKNOWN_TYPE, describe("OUCH inbound", p, n))
+    raise AssertionError(f"length table and decoders disagree about inbound type {chr(p[0])!r}")
 
 
 def decode_outbound(bytes data not None):
@@ -836,6 +842,8 @@ def decode_outbound(bytes data not None):
     cdef size_t n = <size_t>len(data)
     if n == 0:
         raise error_for(CODEC_TRUNCATED, describe("OUCH outbound", p, n))
+    if ouch_out_body(p[0]) == 0:
+        raise error_for(CODEC_UNKNOWN_TYPE, describe("OUCH outbound", p, n))
     if p[0] == OUCH_OUT_SYSTEM_EVENT:
         return _decode_out_system_event(p, n)
     if p[0] == OUCH_OUT_ORDER_ACCEPTED:
@@ -870,7 +878,7 @@ def decode_outbound(bytes data not None):
         return _decode_out_cancel_reject(p, n)
     if p[0] == OUCH_OUT_ACCOUNT_QUERY_RESPONSE:
         return _decode_out_account_query_response(p, n)
-    raise error_for(CODEC_UNKNOWN_TYPE, describe("OUCH outbound", p, n))
+    raise AssertionError(f"length table and decoders disagree about outbound type {chr(p[0])!r}")
 
 
 cdef int _encode(object message, bytes options, uint8_t* out, size_t capacity) except? -1:
@@ -926,6 +934,11 @@ cdef int _encode(object message, bytes options, uint8_t* out, size_t capacity) e
     if kind is AccountQueryResponse:
         return _encode_out_account_query_response(message, options, out, capacity)
     raise TypeError(f"not an OUCH message: {message!r}")
+
+
+def is_market_price(price):
+    """Whether a price (1/10,000 of a dollar) is one of the values that mean a market order."""
+    return ouch_is_market_price(price)
 
 
 def encode(message not None):

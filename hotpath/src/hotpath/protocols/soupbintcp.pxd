@@ -104,7 +104,9 @@ cdef inline int soup_check(const SoupPacket* packet) noexcept nogil:
         return CODEC_UNKNOWN_TYPE
     if packet.payload_length < wanted:
         return CODEC_TRUNCATED
-    return CODEC_TRAILING if packet.payload_length > wanted else wanted
+    if packet.payload_length > wanted:
+        return CODEC_TRAILING
+    return wanted
 
 
 cdef inline void soup_framer_init(SoupFramer* framer, uint8_t* buffer, size_t capacity) noexcept nogil:
@@ -231,7 +233,9 @@ cdef inline int soup_decode_login_accepted(const SoupPacket* packet, SoupLoginAc
         return rc
     memcpy(m.session, packet.payload, 10)
     rc = parse_number(packet.payload + 10, 20, &m.sequence_number)
-    return rc if rc < 0 else packet.payload_length
+    if rc < 0:
+        return rc
+    return packet.payload_length
 
 
 cdef inline int soup_encode_login_rejected(uint8_t reason, uint8_t* out, size_t capacity) noexcept nogil:

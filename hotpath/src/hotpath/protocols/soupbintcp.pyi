@@ -14,6 +14,8 @@ from hotpath.protocols.soupbintcp_types import (
 )
 
 __all__ = [
+    "MAX_PACKET",
+    "MAX_PAYLOAD",
     "ClientHeartbeat",
     "Debug",
     "Decoder",
@@ -22,8 +24,6 @@ __all__ = [
     "LoginRejected",
     "LoginRequest",
     "LogoutRequest",
-    "MAX_PACKET",
-    "MAX_PAYLOAD",
     "Packet",
     "SequencedData",
     "ServerHeartbeat",
@@ -31,6 +31,7 @@ __all__ = [
     "UnsequencedData",
     "decode",
     "encode",
+    "same_text",
 ]
 
 MAX_PACKET: int
@@ -38,6 +39,7 @@ MAX_PAYLOAD: int
 
 def decode(data: bytes) -> Packet: ...
 def encode(packet: Packet) -> bytes: ...
+def same_text(a: bytes, b: bytes, any_case: bool = False) -> bool: ...
 
 class StreamError(CodecError):
     packets: list[Packet]

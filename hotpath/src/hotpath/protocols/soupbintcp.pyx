@@ -8,6 +8,7 @@ from libc.string cimport memcpy
 from hotpath.protocols.codec cimport CODEC_MALFORMED, CODEC_TRAILING, CODEC_TRUNCATED, CODEC_UNKNOWN_TYPE
 from hotpath.protocols.edge cimport centre_of, code_of, encoded, put_text, put_text_right, text_of, wire
 from hotpath.protocols.soupbintcp cimport *
+from hotpath.protocols.textfield cimport same_text as same_field
 
 from hotpath.protocols.errors import CodecError, FieldRangeError, error_for
 from hotpath.protocols.soupbintcp_types import (
@@ -143,6 +144,13 @@ def encode(packet not None):
     except OverflowError as error:
         raise FieldRangeError(f"SoupBinTCP packet of type {packet.type!r}: {error}") from error
     raise TypeError(f"not a SoupBinTCP packet: {packet!r}")
+
+
+def same_text(bytes a not None, bytes b not None, any_case=False):
+    """Whether two fields hold the same text, whichever side each one is padded on."""
+    return same_field(
+        <const char*>wire(a), <size_t>len(a), <const char*>wire(b), <size_t>len(b), any_case
+    )
 
 
 class StreamError(CodecError):
