@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hotpath.book.limit_order_book import LevelRow, OrderRow
 from hotpath.book.matching_engine import EngineEventKind as Kind
@@ -123,9 +124,9 @@ class ReferenceEngine(Queue):
         self.events: list[Event] = []
 
     def emit(self, kind: Kind, side: str, order_ref: int, price: int, **fields: int) -> None:
-        blank = dict.fromkeys(Event._fields, 0) | {"on_book": False}
-        known = {"kind": int(kind), "side": side, "order_ref": order_ref, "price": price}
-        self.events.append(Event(**(blank | known | fields)))
+        values: dict[str, Any] = dict.fromkeys(Event._fields, 0)
+        values |= {"kind": int(kind), "side": side, "order_ref": order_ref, "price": price, "on_book": False} | fields
+        self.events.append(Event(**values))
 
     def refuse(self, reference: int, reason: Reject) -> None:
         self.emit(Kind.ENGINE_REJECTED, "", reference, 0, reason=int(reason))
@@ -149,11 +150,20 @@ class ReferenceEngine(Queue):
         elif tif == "0" and not self.room(side, price):
             refusal = Reject.REJECT_POOL_EXHAUSTED
         if refusal:
-            self.emit(Kind.ENGINE_REJECTED, side, reference, price,
-                      reason=int(refusal), owner=owner, token=token, quantity=quantity)
+            self.emit(
+                Kind.ENGINE_REJECTED,
+                side,
+                reference,
+                price,
+                reason=int(refusal),
+                owner=owner,
+                token=token,
+                quantity=quantity,
+            )
             return
-        self.emit(Kind.ENGINE_ACCEPTED, side, reference, price,
-                  owner=owner, token=token, quantity=quantity, leaves=quantity)
+        self.emit(
+            Kind.ENGINE_ACCEPTED, side, reference, price, owner=owner, token=token, quantity=quantity, leaves=quantity
+        )
         self.enter(Entry(reference, side, price, quantity, owner, 0, token), tif, post_only)
 
     def enter(self, entry: Entry, tif: str, post_only: bool) -> None:
@@ -173,10 +183,20 @@ class ReferenceEngine(Queue):
             self.cancel_entry(entry, entry.leaves, "Z")
         else:
             self.resting.append(
-                Resting(entry.reference, entry.side, entry.price, entry.leaves, entry.owner, entry.consumed, entry.token)
+                Resting(
+                    entry.reference, entry.side, entry.price, entry.leaves, entry.owner, entry.consumed, entry.token
+                )
             )
-            self.emit(Kind.ENGINE_RESTED, entry.side, entry.reference, entry.price,
-                      owner=entry.owner, token=entry.token, quantity=entry.leaves, leaves=entry.leaves)
+            self.emit(
+                Kind.ENGINE_RESTED,
+                entry.side,
+                entry.reference,
+                entry.price,
+                owner=entry.owner,
+                token=entry.token,
+                quantity=entry.leaves,
+                leaves=entry.leaves,
+            )
 
     def contra(self, entry: Entry) -> Resting | None:
         best = self.best("S" if entry.side == "B" else "B")
@@ -191,10 +211,21 @@ class ReferenceEngine(Queue):
         entry.consumed += shares
         maker.consumed += shares
         self.take(maker, shares)
-        self.emit(Kind.ENGINE_EXECUTED, entry.side, entry.reference, maker.price,
-                  owner=entry.owner, token=entry.token, contra_ref=maker.reference, contra_owner=maker.owner,
-                  contra_token=maker.token, quantity=shares, leaves=entry.leaves, contra_leaves=maker.shares,
-                  match_number=self.match_number)
+        self.emit(
+            Kind.ENGINE_EXECUTED,
+            entry.side,
+            entry.reference,
+            maker.price,
+            owner=entry.owner,
+            token=entry.token,
+            contra_ref=maker.reference,
+            contra_owner=maker.owner,
+            contra_token=maker.token,
+            quantity=shares,
+            leaves=entry.leaves,
+            contra_leaves=maker.shares,
+            match_number=self.match_number,
+        )
         self.match_number += 1
 
     def prevent(self, entry: Entry, maker: Resting) -> None:
@@ -204,31 +235,74 @@ class ReferenceEngine(Queue):
             Smp.SMP_CANCEL_NEWEST: (0, entry.leaves),
             Smp.SMP_DECREMENT_BOTH: (overlap, overlap),
         }[self.smp.get(entry.owner, Smp.SMP_CANCEL_OLDEST)]
-        parties = {"owner": entry.owner, "contra_owner": entry.owner, "prevented": overlap, "reason": ord("Q")}
+        parties: dict[str, int] = {
+            "owner": entry.owner,
+            "contra_owner": entry.owner,
+            "prevented": overlap,
+            "reason": ord("Q"),
+        }
         entry_left = entry.leaves - off_entry
         maker_left = maker.shares - off_maker
         if off_maker:
-            self.emit(Kind.ENGINE_CANCELED, maker.side, maker.reference, maker.price, **parties,
-                      on_book=True, token=maker.token, quantity=off_maker, leaves=maker_left,
-                      contra_ref=entry.reference, contra_token=entry.token, contra_leaves=entry_left)
+            self.emit(
+                Kind.ENGINE_CANCELED,
+                maker.side,
+                maker.reference,
+                maker.price,
+                **parties,
+                on_book=True,
+                token=maker.token,
+                quantity=off_maker,
+                leaves=maker_left,
+                contra_ref=entry.reference,
+                contra_token=entry.token,
+                contra_leaves=entry_left,
+            )
             maker.consumed += off_maker
             self.take(maker, off_maker)
         if off_entry:
-            self.emit(Kind.ENGINE_CANCELED, entry.side, entry.reference, maker.price, **parties,
-                      token=entry.token, quantity=off_entry, leaves=entry_left,
-                      contra_ref=maker.reference, contra_token=maker.token, contra_leaves=maker_left)
+            self.emit(
+                Kind.ENGINE_CANCELED,
+                entry.side,
+                entry.reference,
+                maker.price,
+                **parties,
+                token=entry.token,
+                quantity=off_entry,
+                leaves=entry_left,
+                contra_ref=maker.reference,
+                contra_token=maker.token,
+                contra_leaves=maker_left,
+            )
             entry.leaves = entry_left
             entry.consumed += off_entry
 
     def cancel_entry(self, entry: Entry, shares: int, reason: str) -> None:
-        self.emit(Kind.ENGINE_CANCELED, entry.side, entry.reference, entry.price,
-                  reason=ord(reason), owner=entry.owner, token=entry.token, quantity=shares)
+        self.emit(
+            Kind.ENGINE_CANCELED,
+            entry.side,
+            entry.reference,
+            entry.price,
+            reason=ord(reason),
+            owner=entry.owner,
+            token=entry.token,
+            quantity=shares,
+        )
 
     def cancel_resting(self, order: Resting, shares: int, reason: str) -> None:
         self.take(order, shares)
-        self.emit(Kind.ENGINE_CANCELED, order.side, order.reference, order.price,
-                  on_book=True, reason=ord(reason), owner=order.owner, token=order.token, quantity=shares,
-                  leaves=order.shares)
+        self.emit(
+            Kind.ENGINE_CANCELED,
+            order.side,
+            order.reference,
+            order.price,
+            on_book=True,
+            reason=ord(reason),
+            owner=order.owner,
+            token=order.token,
+            quantity=shares,
+            leaves=order.shares,
+        )
 
     def cancel(self, reference: int, new_total: int, reason: str) -> None:
         order = self.get(reference)
@@ -262,13 +336,25 @@ class ReferenceEngine(Queue):
             self.cancel_resting(order, order.shares, "U")
         else:
             open_shares = quantity - order.consumed
-            self.emit(Kind.ENGINE_REPLACED, order.side, new_ref, price,
-                      on_book=True, owner=order.owner, contra_owner=order.owner, contra_ref=reference,
-                      contra_leaves=order.shares, contra_token=order.token, token=token,
-                      quantity=open_shares, leaves=open_shares)
+            self.emit(
+                Kind.ENGINE_REPLACED,
+                order.side,
+                new_ref,
+                price,
+                on_book=True,
+                owner=order.owner,
+                contra_owner=order.owner,
+                contra_ref=reference,
+                contra_leaves=order.shares,
+                contra_token=order.token,
+                token=token,
+                quantity=open_shares,
+                leaves=open_shares,
+            )
             self.resting.remove(order)
-            self.enter(Entry(new_ref, order.side, price, open_shares, order.owner, order.consumed, token),
-                       tif, post_only)
+            self.enter(
+                Entry(new_ref, order.side, price, open_shares, order.owner, order.consumed, token), tif, post_only
+            )
 
     def mass_cancel(self, owner: int, side: str, reason: str) -> None:
         if not 0 < owner < self.max_owners:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from book_reference import ReferenceEngine
@@ -15,6 +16,7 @@ from hotpath.book.matching_engine import EngineStatus as Status
 from hotpath.book.matching_engine import Event, MatchingEngine
 from hotpath.book.matching_engine import SelfMatchPrevention as Smp
 
+Operation = tuple[Any, ...]
 
 
 def run(engine: MatchingEngine, status: Status) -> list[Event]:
@@ -27,7 +29,7 @@ def run(engine: MatchingEngine, status: Status) -> list[Event]:
     return events
 
 
-def apply_to_engine(engine: MatchingEngine, operation: tuple) -> list[Event]:
+def apply_to_engine(engine: MatchingEngine, operation: Operation) -> list[Event]:
     kind, *arguments = operation
     if kind == "submit":
         reference, owner, side, price, quantity, tif, post_only, token = arguments
@@ -48,7 +50,7 @@ def apply_to_engine(engine: MatchingEngine, operation: tuple) -> list[Event]:
     return run(engine, status)
 
 
-def apply_to_model(model: ReferenceEngine, operation: tuple) -> list[Event]:
+def apply_to_model(model: ReferenceEngine, operation: Operation) -> list[Event]:
     kind, *arguments = operation
     model.events = []
     getattr(model, kind)(*arguments)
@@ -71,21 +73,35 @@ SHARES = st.sampled_from([1, 2, 3, 5, 8, 20, 100])
 TIF = st.sampled_from("0003")
 POST_ONLY = st.sampled_from([False, False, False, True])
 TOKENS = st.integers(0, 2**32 - 1)
-VALID_SUBMIT = st.tuples(st.just("submit"), REFERENCES, OWNERS, st.sampled_from("BS"), PRICES, SHARES, TIF, POST_ONLY, TOKENS)
+VALID_SUBMIT = st.tuples(
+    st.just("submit"), REFERENCES, OWNERS, st.sampled_from("BS"), PRICES, SHARES, TIF, POST_ONLY, TOKENS
+)
 OPERATIONS = st.one_of(
     VALID_SUBMIT,
     VALID_SUBMIT,
     st.tuples(
-        st.just("submit"), REFERENCES, st.sampled_from([0, 4, 9]), st.sampled_from("BSX"),
-        st.sampled_from([-1, 0, 10, 2_000_000_001]), st.sampled_from([0, 10, 2**31]), st.sampled_from("0356"),
-        POST_ONLY, TOKENS,
+        st.just("submit"),
+        REFERENCES,
+        st.sampled_from([0, 4, 9]),
+        st.sampled_from("BSX"),
+        st.sampled_from([-1, 0, 10, 2_000_000_001]),
+        st.sampled_from([0, 10, 2**31]),
+        st.sampled_from("0356"),
+        POST_ONLY,
+        TOKENS,
     ),
     st.tuples(st.just("cancel"), REFERENCES, st.sampled_from([0, 0, 1, 2, 4, 9, 50]), st.sampled_from("UST")),
     st.tuples(st.just("reduce"), REFERENCES, st.sampled_from([0, 1, 2, 9]), st.sampled_from("UST")),
     st.tuples(st.just("replace"), REFERENCES, REFERENCES, PRICES, SHARES, TIF, POST_ONLY, TOKENS),
     st.tuples(
-        st.just("replace"), REFERENCES, REFERENCES, st.sampled_from([0, 10, 2_000_000_001]),
-        st.sampled_from([0, 1, 2**31]), st.sampled_from("05"), POST_ONLY, TOKENS,
+        st.just("replace"),
+        REFERENCES,
+        REFERENCES,
+        st.sampled_from([0, 10, 2_000_000_001]),
+        st.sampled_from([0, 1, 2**31]),
+        st.sampled_from("05"),
+        POST_ONLY,
+        TOKENS,
     ),
     st.tuples(st.just("mass_cancel"), st.integers(0, 5), st.sampled_from(["", "B", "S"]), st.sampled_from("US")),
 )
@@ -100,7 +116,7 @@ OPERATIONS = st.one_of(
     event_capacity=st.sampled_from([8, 9, 64]),
 )
 def test_every_event_and_the_book_equal_the_model(
-    operations: list[tuple], modes: tuple[Smp, ...], capacity: int, levels: int, event_capacity: int
+    operations: list[Operation], modes: tuple[Smp, ...], capacity: int, levels: int, event_capacity: int
 ) -> None:
     levels = min(levels, capacity)
     engine = MatchingEngine(capacity, levels, event_capacity=event_capacity, max_owners=5)
@@ -113,10 +129,10 @@ def test_every_event_and_the_book_equal_the_model(
         assert_same_book(engine, model)
 
 
-def random_operations(seed: int, count: int) -> list[tuple]:
+def random_operations(seed: int, count: int) -> list[Operation]:
     """A long, mostly valid stream over references that are never reused; the price level jumps tenfold now and then."""
     shuffler = random.Random(seed)
-    operations: list[tuple] = []
+    operations: list[Operation] = []
     centre = 1000
     for reference in range(1, count + 1):
         if reference % 700 == 0:
@@ -172,7 +188,7 @@ def engine() -> MatchingEngine:
     return MatchingEngine(100)
 
 
-def brief(events: list[Event]) -> list[tuple]:
+def brief(events: list[Event]) -> list[Operation]:
     return [(Kind(e.kind).name[7:], e.order_ref, e.contra_ref, e.price, e.quantity, e.leaves) for e in events]
 
 
@@ -227,7 +243,7 @@ def test_replace_quantity_is_the_total_of_the_chain(engine: MatchingEngine) -> N
     assert brief(run(engine, engine.replace_order(1, 11, 99, 500)))[0] == ("REPLACED", 11, 1, 99, 400, 400)
     run(engine, engine.submit_order(3, "S", 99, 50))
     assert brief(run(engine, engine.replace_order(11, 12, 98, 400)))[0] == ("REPLACED", 12, 11, 98, 250, 250)
-    assert engine.lookup(12).consumed == 150
+    assert [row.consumed for row in engine.orders()] == [150]
     events = run(engine, engine.replace_order(12, 13, 98, 150))
     assert brief(events) == [("CANCELED", 12, 0, 98, 250, 0)]
     assert len(engine) == engine.open_orders_of(1) == 0
@@ -286,7 +302,7 @@ def self_match(mode: Smp) -> tuple[MatchingEngine, list[Event]]:
 
 
 def test_self_match_cancels_the_oldest_by_default() -> None:
-    engine, events = self_match(Smp.SMP_CANCEL_OLDEST)
+    _, events = self_match(Smp.SMP_CANCEL_OLDEST)
     assert brief(events)[1:] == [
         ("EXECUTED", 9, 1, 100, 10, 15),
         ("CANCELED", 2, 9, 100, 10, 0),
@@ -322,7 +338,7 @@ def test_decremented_shares_count_as_used_up_in_a_replace_chain() -> None:
     engine.set_owner_self_match_prevention(1, Smp.SMP_DECREMENT_BOTH)
     run(engine, engine.submit_order(1, "S", 100, 30, owner=1))
     run(engine, engine.submit_order(2, "B", 100, 10, owner=1))
-    assert engine.lookup(1)[3:6] == (20, 1, 10)
+    assert [(row.shares, row.owner, row.consumed) for row in engine.orders()] == [(20, 1, 10)]
     assert brief(run(engine, engine.replace_order(1, 3, 100, 30)))[0] == ("REPLACED", 3, 1, 100, 20, 20)
 
 
@@ -338,7 +354,8 @@ def test_our_order_is_filled_ahead_of_a_later_historical_one(engine: MatchingEng
     run(engine, engine.submit_order(1, "B", 100, 10, owner=1, token=77))
     run(engine, engine.submit_order(2, "B", 100, 10))
     events = run(engine, engine.submit_order(3, "S", 100, 10, time_in_force="3"))
-    assert [(e.contra_ref, e.contra_owner, e.contra_token) for e in events if e.kind == Kind.ENGINE_EXECUTED] == [(1, 1, 77)]
+    fills = [event for event in events if event.kind == Kind.ENGINE_EXECUTED]
+    assert [(fill.contra_ref, fill.contra_owner, fill.contra_token) for fill in fills] == [(1, 1, 77)]
 
 
 def test_mass_cancel_takes_the_owners_orders_oldest_first(engine: MatchingEngine) -> None:
@@ -357,7 +374,8 @@ def test_a_full_pool_refuses_day_orders_and_leaves_ioc_alone() -> None:
     engine = MatchingEngine(2)
     run(engine, engine.submit_order(1, "S", 100, 10))
     run(engine, engine.submit_order(2, "S", 101, 10))
-    assert [event.reason for event in run(engine, engine.submit_order(3, "B", 100, 10))] == [Reject.REJECT_POOL_EXHAUSTED]
+    (refused,) = run(engine, engine.submit_order(3, "B", 100, 10))
+    assert refused.reason == Reject.REJECT_POOL_EXHAUSTED
     assert run(engine, engine.submit_order(4, "B", 100, 10, time_in_force="3"))[1].kind == Kind.ENGINE_EXECUTED
     assert run(engine, engine.submit_order(3, "B", 99, 10))[1].kind == Kind.ENGINE_RESTED
     engine.check_invariants()
@@ -409,7 +427,7 @@ def test_clear_forgets_orders_and_owner_lists_but_not_match_numbers() -> None:
 @pytest.mark.parametrize(
     "settings_", [{"event_capacity": 7}, {"event_capacity": 1 << 25}, {"max_owners": 0}, {"max_owners": 65_537}]
 )
-def test_impossible_settings_are_refused(settings_: dict[str, int]) -> None:
+def test_impossible_settings_are_refused(settings_: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         MatchingEngine(10, **settings_)
 
