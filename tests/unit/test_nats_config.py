@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from components.bus import nats_secrets, permissions
 from components.bus.nats_config import (
     Account,
@@ -22,7 +24,6 @@ from components.bus.nats_config import (
     password_fragment,
     render,
 )
-from pydantic import ValidationError
 
 NATS_SERVER = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
 needs_server = pytest.mark.skipif(NATS_SERVER is None, reason="nats-server is not installed")

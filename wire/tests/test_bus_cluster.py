@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from nats_cluster import ENVIRONMENT, HOST, Cluster
+
 from wire import messages, streams
 from wire.client import BusClient, Message, NotConnectedError, RequestFailedError, connected
 from wire.consumer import ConsumerLostError, PullConsumer, StreamMessage
@@ -121,7 +122,7 @@ async def test_a_wrong_password_is_retried_and_named(cluster: Cluster) -> None:
     )
     bus.start()
     try:
-        with pytest.raises(NotConnectedError, match="[Aa]uthorization"):
+        with pytest.raises(NotConnectedError, match=r"[Aa]uthorization"):
             await bus.wait_connected(0.5)
         assert bus.state.counters.failed_attempts > 3
     finally:

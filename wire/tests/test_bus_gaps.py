@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wire.backoff import Backoff
 from wire.client import BusSettings, GapCounter
 from wire.consumer import parse_delivery

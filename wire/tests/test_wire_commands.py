@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wire.commands import CommandGate
 from wire.messages import Command, CommandRefusal, Kill, Rearm
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wire import messages, records
 from wire.messages import (
     Kill,
@@ -24,10 +25,7 @@ from wire.messages import (
 )
 
 PXD = (Path(__file__).parents[2] / "hotpath/src/hotpath/ipc/messages.pxd").read_text()
-SIZES = {
-    **{"uint8_t": 1, "uint16_t": 2, "uint32_t": 4, "uint64_t": 8},
-    **{"int32_t": 4, "int64_t": 8, "char": 1},
-}
+SIZES = {"uint8_t": 1, "uint16_t": 2, "uint32_t": 4, "uint64_t": 8, "int32_t": 4, "int64_t": 8, "char": 1}
 
 
 def enum_members(name: str) -> dict[str, int]:

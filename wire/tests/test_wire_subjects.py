@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from wire import messages, subjects
 from wire.docs import render
 from wire.subjects import SubjectError, Subjects
