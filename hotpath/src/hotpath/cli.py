@@ -84,6 +84,25 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--config", required=True, metavar="FILE", help="any role's JSON configuration file")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(command=_status)
+
+    latency = commands.add_parser(
+        "latency",
+        help="latency of every stage of a host",
+        description="Percentiles of every stage since its role started, or over a stretch of time.",
+    )
+    latency.add_argument("--config", required=True, metavar="FILE", help="any role's JSON configuration file")
+    latency.add_argument(
+        "--until-eof", action="store_true", help="print `counting`, then count until standard input ends"
+    )
+    latency.add_argument("--json", action="store_true", help="print JSON")
+    latency.set_defaults(command=_latency)
+
+    check = commands.add_parser(
+        "check-flow", help="check a LOBSTER message file", description="Read a LOBSTER message file and check every row."
+    )
+    check.add_argument("file", metavar="FILE", help=".csv or .csv.gz")
+    check.add_argument("--on-bad-row", choices=("stop", "skip"), default="stop", help="default: %(default)s")
+    check.set_defaults(command=_check_flow)
     return parser
 
 
@@ -166,6 +185,28 @@ def _status(options: argparse.Namespace) -> int:
     if not found:
         print(f"hotpath: no role of {prefix} has a status block: nothing runs here", file=sys.stderr)
     return EXIT_OK if found and all(status["ready"] for status in found) else EXIT_NOT_READY
+
+
+def _latency(options: argparse.Namespace) -> int:
+    prefix = _shm_prefix(options.config)
+    from hotpath import latency_report
+
+    rows = latency_report.report(prefix, options.until_eof)
+    print(json.dumps(rows) if options.json else latency_report.as_text(rows))
+    return EXIT_OK if rows else EXIT_NOT_READY
+
+
+def _check_flow(options: argparse.Namespace) -> int:
+    from hotpath.venue.flow import FlowError
+    from hotpath.venue.lobster import read_lobster
+
+    try:
+        flow = read_lobster(options.file, options.on_bad_row)
+    except FlowError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    print(f"{options.file}: {flow.total} rows, {flow.bad_rows} skipped")
+    return EXIT_OK
 
 
 def _shm_prefix(path: str) -> str:
