@@ -85,7 +85,9 @@ def test_the_choice_can_be_forced(layout: Layout, tmp_path: Path) -> None:
 
 def test_environment_is_ours_alone(layout: Layout, tmp_path: Path) -> None:
     command_plugin.choose(layout, layout.toolchain_bin / "pulumi", env(tmp_path))
-    users = env(tmp_path, PULUMI_HOME="/users", PULUMI_CONFIG_PASSPHRASE="theirs", PYTHONPATH="/x", PULUMI_ACCESS_TOKEN="t")
+    users = env(
+        tmp_path, PULUMI_HOME="/users", PULUMI_CONFIG_PASSPHRASE="theirs", PYTHONPATH="/x", PULUMI_ACCESS_TOKEN="t"
+    )
     made = pulumi_environment(layout, users)
     path = made["PATH"].split(os.pathsep)
     assert path[:3] == [
@@ -113,7 +115,7 @@ def test_passphrase_is_made_once_and_for_its_owner_only(layout: Layout, tmp_path
 
 
 def test_without_a_set_up_it_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(NotReadyError, match="cli.bootstrap ensure"):
+    with pytest.raises(NotReadyError, match=r"cli\.bootstrap ensure"):
         pulumi_environment(Layout(tmp_path), {})
-    with pytest.raises(NotReadyError, match="cli.bootstrap ensure"):
+    with pytest.raises(NotReadyError, match=r"cli\.bootstrap ensure"):
         pulumi_command(Layout(tmp_path))
