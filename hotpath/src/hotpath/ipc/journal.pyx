@@ -3,6 +3,7 @@ import os
 import re
 import threading
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.string cimport memcpy, memset, strerror
@@ -48,6 +49,7 @@ class JournalFull(JournalError):
     """No room: every segment is in use and none may be deleted yet."""
 
 
+@cython.overflowcheck(False)  # wraps on purpose
 cdef uint64_t _checksum(const char *record, uint32_t size, uint64_t sequence) noexcept nogil:
     """Mixes a record with its sequence; finds a record whose pages reached the disk only in part."""
     cdef const uint64_t *words = <const uint64_t *>record
@@ -379,6 +381,8 @@ cdef class JournalWriter:
         Raises JournalFull when all segments are in use, JournalError when the disk refuses; `failure` keeps the text.
         """
         with self._files_lock:
+            if self._lock_fd < 0:
+                raise JournalError(f"{self.directory}: this writer is closed")
             if self._standby is not None:
                 return
             try:
@@ -442,6 +446,8 @@ cdef class JournalWriter:
             close_fd(self._lock_fd)
             self._lock_fd = -1
             self._room = 0
+            self._standby = None
+            self._standby_missing = True
             self._failed = True
             self.failure = f"{self.directory}: this writer is closed"
 
@@ -562,14 +568,19 @@ cdef class JournalReader:
         return PyBytes_FromStringAndSize(<const char *>record, self.record_size)
 
     def read(self, int limit = 1024) -> list:
-        """Up to `limit` next records as (sequence, bytes); [] = none yet. Raises JournalError as next_record does."""
+        """Up to `limit` next records as (sequence, bytes); [] = none yet.
+
+        Raises JournalError as next_record does, but only after every record before the bad one was returned.
+        """
+        cdef const void *record
         records = []
         while len(records) < limit:
-            sequence = self._next
-            record = self.next_record()
-            if record is None:
+            record = self.poll()
+            if record == NULL:
+                if self._failed and not records:
+                    raise JournalError(self.failure)
                 break
-            records.append((sequence, record))
+            records.append((self._next - 1, PyBytes_FromStringAndSize(<const char *>record, self.record_size)))
         return records
 
     def last_sequence(self) -> int:

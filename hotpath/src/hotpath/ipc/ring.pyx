@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from posix.unistd cimport getpid
 
-from hotpath.ipc.atomics cimport compare_exchange_u64, load_acquire_u64, load_relaxed_i64, store_relaxed_i64, store_release_u64
+from hotpath.ipc.atomics cimport compare_exchange_u64, load_acquire_u64, load_relaxed_i64, store_release_u64
 from hotpath.ipc.clock cimport monotonic_ns
 from hotpath.ipc.segment cimport (
     KIND_RING,

@@ -1,13 +1,12 @@
 import os
 import re
 import stat as stat_module
-import time
 from enum import IntEnum
 
-from libc.errno cimport EACCES, EEXIST, ENOENT, EPERM, ESRCH, errno
+from libc.errno cimport ENOENT, EPERM, ESRCH, errno
 from libc.stdio cimport snprintf
 from libc.stdlib cimport strtoull
-from libc.string cimport memset, strerror, strrchr
+from libc.string cimport strerror, strrchr
 from posix.fcntl cimport O_RDONLY, open as c_open
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
 from posix.signal cimport kill

@@ -1,0 +1,256 @@
+"""Ring: order and integrity across processes, back-pressure, dead producers and consumers, replacement."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotpath.ipc.idle import IdleStrategy
+from hotpath.ipc.ring import ConsumerState, RingConsumer, RingProducer
+from hotpath.ipc.segment import ProducerState, SegmentError, remove_segments
+
+Start = Callable[..., subprocess.Popen[str]]
+Eventually = Callable[..., None]
+
+
+def message(sequence: int) -> bytes:
+    return struct.pack("<Q", sequence) * 8
+
+
+def sequence_of(data: bytes) -> int:
+    words = set(struct.unpack("<8Q", data))
+    assert len(words) == 1, f"torn message: {words}"
+    return int(words.pop())
+
+
+def drain(consumer: RingConsumer) -> list[int]:
+    found = []
+    while (data := consumer.poll_bytes()) is not None:
+        found.append(sequence_of(data))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(capacity=st.sampled_from([2, 4, 8]), steps=st.lists(st.sampled_from(["publish", "poll"]), max_size=200))
+def test_is_a_bounded_queue(capacity: int, steps: list[str]) -> None:
+    name = f"test-queue-{random.getrandbits(64):x}"
+    try:
+        producer = RingProducer(name, "ring.x", 64, capacity)
+        consumer = RingConsumer(name, "ring.x", 64)
+        model: deque[int] = deque()
+        sent = refused = 0
+        for step in steps:
+            if step == "publish":
+                accepted = producer.publish_bytes(message(sent))
+                assert accepted == (len(model) < capacity)
+                if accepted:
+                    model.append(sent)
+                    sent += 1
+                else:
+                    refused += 1
+            else:
+                data = consumer.poll_bytes()
+                assert (None if data is None else sequence_of(data)) == (model.popleft() if model else None)
+            assert producer.unread == consumer.unread == len(model)
+            assert producer.refused == refused
+    finally:
+        remove_segments(name)
+
+
+def test_sequence_is_whole_across_processes(prefix: str, start_child: Start) -> None:
+    count = 100_000
+    child = start_child("produce", prefix, "ring.x", 256, count)
+    consumer = RingConsumer(prefix, "ring.x", 64, start="head")
+    idle = IdleStrategy("back_off", 100)
+    expected = 0
+    deadline = time.monotonic() + 30
+    while expected < count:
+        data = consumer.poll_bytes()
+        if data is None:
+            assert time.monotonic() < deadline
+            idle.wait()
+            continue
+        idle.worked()
+        assert sequence_of(data) == expected
+        expected += 1
+    assert child.wait(10) == 0
+    assert consumer.poll_bytes() is None
+    assert consumer.liveness() is ProducerState.CLOSED
+
+
+def test_full_ring_refuses_and_loses_nothing(prefix: str) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 4)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    assert [producer.publish_bytes(message(n)) for n in range(6)] == [True] * 4 + [False] * 2
+    assert producer.refused == 2
+    assert sequence_of(consumer.poll_bytes() or b"") == 0
+    assert producer.publish_bytes(message(4))
+    assert drain(consumer) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("published", [0, 1, 5, 7])
+def test_half_written_message_of_a_dead_producer_is_never_seen(
+    prefix: str, start_child: Start, eventually: Eventually, published: int
+) -> None:
+    child = start_child("die_in_claim", prefix, "ring.x", 8, published)
+    consumer = RingConsumer(prefix, "ring.x", 64, start="head")
+    consumer.segment.probe_interval_ns = 0
+    assert consumer.liveness() is ProducerState.ALIVE, "empty and alive is not dead"
+    child.communicate("\n", timeout=10)
+    eventually(lambda: consumer.liveness() is ProducerState.DEAD, "the death is seen")
+    assert drain(consumer) == list(range(published))
+    assert consumer.liveness() is ProducerState.DEAD
+
+
+def test_producer_killed_at_random_points(prefix: str, start_child: Start, eventually: Eventually) -> None:
+    for delay in (0.0, 0.003, 0.011):
+        child = start_child("produce_for_ever", prefix, "ring.x", 64)
+        consumer = RingConsumer(prefix, "ring.x", 64, start="head")
+        consumer.segment.probe_interval_ns = 0
+        found: list[int] = []
+        end = time.monotonic() + delay
+        while time.monotonic() < end:
+            found += drain(consumer)
+        child.kill()
+        eventually(lambda c=consumer: c.liveness() is ProducerState.DEAD, "the death is seen")
+        found += drain(consumer)
+        assert found == list(range(len(found)))
+        assert consumer.unread == 0
+        consumer.close()
+
+
+def test_restarted_producer_supersedes(prefix: str, start_child: Start) -> None:
+    first = start_child("hold_producer", prefix, "ring.x", 8, 3, 1)
+    consumer = RingConsumer(prefix, "ring.x", 64, start="head")
+    assert consumer.poll_bytes() == message(0)
+    assert not consumer.reattach(), "nothing to move to yet"
+    first.kill()
+    first.wait(10)
+    start_child("hold_producer", prefix, "ring.x", 16, 2, 2)
+    assert consumer.liveness() is ProducerState.SUPERSEDED
+    assert drain(consumer) == [1, 2], "the old ring can still be drained"
+    assert consumer.reattach()
+    assert (consumer.producer_epoch, consumer.capacity, consumer.discarded) == (2, 16, 0)
+    assert consumer.liveness() is ProducerState.ALIVE
+    assert drain(consumer) == [0, 1], "the new ring is read from its first message"
+
+
+def test_undrained_messages_of_a_superseded_ring_are_counted(prefix: str) -> None:
+    old = RingProducer(prefix, "ring.x", 64, 8, epoch=1)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    for n in range(3):
+        old.publish_bytes(message(n))
+    new = RingProducer(prefix, "ring.x", 64, 8, epoch=2)
+    assert old.is_superseded
+    assert consumer.is_superseded
+    new.publish_bytes(message(7))
+    assert consumer.reattach(start="tail")
+    assert consumer.discarded == 4
+    assert new.consumer_liveness() is ConsumerState.ALIVE
+    assert old.consumer_liveness() is ConsumerState.NONE
+
+
+def test_removed_and_recreated_ring_is_found(prefix: str) -> None:
+    """`down` and `up` again: the old segment was unlinked, not superseded."""
+    RingProducer(prefix, "ring.x", 64, 8, epoch=1)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    remove_segments(prefix)
+    assert not consumer.reattach()
+    RingProducer(prefix, "ring.x", 64, 8, epoch=2)
+    assert consumer.reattach()
+    assert consumer.producer_epoch == 2
+
+
+def test_consumer_restarts_at_the_tail(prefix: str, start_child: Start) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 8)
+    for n in range(5):
+        producer.publish_bytes(message(n))
+    child = start_child("consume_and_die", prefix, "ring.x", 2)
+    assert producer.consumer_liveness() is ConsumerState.ALIVE
+    child.communicate("\n", timeout=10)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    assert consumer.discarded == 3
+    assert consumer.poll_bytes() is None
+    producer.publish_bytes(message(5))
+    assert drain(consumer) == [5]
+
+
+def test_consumer_may_resume_at_the_oldest_unread(prefix: str, start_child: Start) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 8)
+    for n in range(5):
+        producer.publish_bytes(message(n))
+    start_child("consume_and_die", prefix, "ring.x", 2).communicate("\n", timeout=10)
+    consumer = RingConsumer(prefix, "ring.x", 64, start="head")
+    assert (drain(consumer), consumer.discarded) == ([2, 3, 4], 0)
+
+
+def test_second_live_consumer_is_refused(prefix: str, start_child: Start) -> None:
+    RingProducer(prefix, "ring.x", 64, 8)
+    child = start_child("consume_and_die", prefix, "ring.x", 0)
+    with pytest.raises(SegmentError, match=f"process {child.pid} already consumes"):
+        RingConsumer(prefix, "ring.x", 64)
+
+
+def test_producer_tells_dead_consumer_from_slow_one(prefix: str, start_child: Start, eventually: Eventually) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 4)
+    producer.segment.probe_interval_ns = 0
+    producer.segment.silent_after_ns = 60_000_000_000
+    assert producer.consumer_liveness() is ConsumerState.NONE
+    child = start_child("consume_and_die", prefix, "ring.x", 0)
+    while producer.publish_bytes(message(0)):
+        pass
+    assert producer.consumer_liveness() is ConsumerState.ALIVE
+    producer.segment.silent_after_ns = 1
+    assert producer.consumer_liveness() is ConsumerState.SILENT
+    assert producer.reclaim_unread() == -1, "a slow consumer keeps its messages"
+    child.communicate("\n", timeout=10)
+    eventually(lambda: producer.consumer_liveness() is ConsumerState.DEAD, "the death is seen")
+    assert not producer.publish_bytes(message(0))
+    assert (producer.reclaim_unread(), producer.reclaimed, producer.unread) == (4, 4, 0)
+    assert producer.publish_bytes(message(9))
+    assert drain(RingConsumer(prefix, "ring.x", 64, start="head")) == [9]
+
+
+def test_closed_consumer_gives_up_its_place(prefix: str) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 4)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    assert producer.consumer_liveness() is ConsumerState.ALIVE
+    consumer.close()
+    assert producer.consumer_liveness() is ConsumerState.NONE
+    assert producer.reclaim_unread() == 0
+
+
+@pytest.mark.parametrize(
+    ("slot_size", "capacity", "text"),
+    [
+        (0, 8, "slot size 0"),
+        (65, 8, "slot size 65"),
+        (64, 3, "capacity 3"),
+        (64, 1, "capacity 1"),
+        (64, 0, "capacity 0"),
+    ],
+)
+def test_shape_is_checked(prefix: str, slot_size: int, capacity: int, text: str) -> None:
+    with pytest.raises(SegmentError, match=text):
+        RingProducer(prefix, "ring.x", slot_size, capacity)
+
+
+def test_message_size_is_checked(prefix: str) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 4)
+    with pytest.raises(ValueError, match="63 bytes for slots of 64"):
+        producer.publish_bytes(b"x" * 63)
+
+
+def test_start_is_checked(prefix: str) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 4)
+    with pytest.raises(ValueError, match="start='middle'"):
+        RingConsumer(prefix, "ring.x", 64, start="middle")
+    assert producer.consumer_liveness() is ConsumerState.NONE
