@@ -38,7 +38,6 @@ cdef class MarketData:
     cdef uint16_t locate
     cdef char symbol[8]
     cdef uint32_t round_lot
-    cdef bint ended
 
     cdef void begin_session(self, const char* session) noexcept nogil
 
@@ -56,6 +55,7 @@ cdef class MarketData:
 
     cdef void flush(self, int64_t now) noexcept nogil            # send what is queued
     cdef void heartbeat(self, int64_t now) noexcept nogil        # when nothing was sent for heartbeat_ns
+    cdef void end_session(self) noexcept nogil                   # flush, then the end-of-session packet
     cdef int serve_rerequests(self) noexcept nogil               # requests handled
 
     # The same encoders, for a snapshot: bytes written to `out`.

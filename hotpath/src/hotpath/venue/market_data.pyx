@@ -19,7 +19,7 @@ from hotpath.protocols.itch cimport (
 from hotpath.protocols.moldudp64 cimport (
     MOLD_HEADER_LENGTH, MOLD_MAX_COUNT, MoldBuilder, MoldHeader, mold_builder_add, mold_builder_begin,
     mold_builder_commit, mold_builder_finish, mold_builder_init, mold_builder_reserve, mold_decode_request,
-    mold_encode_heartbeat, mold_same_session,
+    mold_encode_end_of_session, mold_encode_heartbeat, mold_same_session,
 )
 
 cdef enum:
@@ -73,7 +73,6 @@ cdef class MarketData:
     cdef void begin_session(self, const char* session) noexcept nogil:
         memcpy(self.session, session, 10)
         self.next_sequence = 1
-        self.ended = False
         mold_builder_init(&self.builder, self.packet, PACKET_BYTES, self.session, 1)
 
     # --- encoders ---
@@ -250,6 +249,12 @@ cdef class MarketData:
         mold_encode_heartbeat(self.session, self.next_sequence, out, sizeof(out))
         self._send(out, sizeof(out))
         self.last_packet_ns = now
+
+    cdef void end_session(self) noexcept nogil:
+        cdef uint8_t out[MOLD_HEADER_LENGTH]
+        self.flush(monotonic_ns())
+        mold_encode_end_of_session(self.session, self.next_sequence, out, sizeof(out))
+        self._send(out, sizeof(out))
 
     cdef int serve_rerequests(self) noexcept nogil:
         cdef uint8_t request[64]

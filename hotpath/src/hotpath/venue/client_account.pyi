@@ -1,0 +1,20 @@
+from hotpath.ipc.journal import JournalWriter
+
+RECORD_SIZE: int
+SEGMENT_RECORDS: int
+MAX_SEGMENTS: int
+
+class ClientAccount:
+    """One account. Raises ValueError naming the setting, JournalError when its journal cannot be opened."""
+
+    username: str
+    directory: str
+    journal: JournalWriter
+    last_user_ref_num: int
+    disabled: bool
+    exhausted: bool
+
+    def __init__(self, username: str, password: str, firm: str, directory: str, reserve: int) -> None: ...
+    def recover(self, last_user_ref_num: int, disabled: bool) -> None: ...
+    def append_message(self, message: bytes, contra_ref: int = 0) -> None:
+        """Add one OUCH message to the stream outside the hot loop (recovery). Raises JournalFull."""

@@ -1,0 +1,2 @@
+class Market:
+    """Matching and publication; assembled by the venue."""
