@@ -82,6 +82,7 @@ cdef inline int mold_open(const uint8_t* p, size_t n, MoldHeader* header, MoldBl
     CODEC_TRUNCATED, CODEC_TRAILING, or CODEC_MALFORMED when the sequence numbers would run past 2**64 - 1.
     """
     cdef size_t offset = MOLD_HEADER_LENGTH
+    cdef size_t length
     cdef uint16_t i, count
     cdef int rc = mold_decode_header(p, n, header)
     blocks.cursor = p
@@ -96,10 +97,11 @@ cdef inline int mold_open(const uint8_t* p, size_t n, MoldHeader* header, MoldBl
     for i in range(count):
         if n - offset < MOLD_BLOCK_OVERHEAD:
             return CODEC_TRUNCATED
+        length = load_be16(p + offset)
         offset += MOLD_BLOCK_OVERHEAD
-        if n - offset < load_be16(p + offset - MOLD_BLOCK_OVERHEAD):
+        if n - offset < length:
             return CODEC_TRUNCATED
-        offset += load_be16(p + offset - MOLD_BLOCK_OVERHEAD)
+        offset += length
     if offset != n:
         return CODEC_TRAILING
     blocks.cursor = p + MOLD_HEADER_LENGTH

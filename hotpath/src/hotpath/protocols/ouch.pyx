@@ -41,12 +41,11 @@ from hotpath.protocols.ouch_types import (
     SystemEvent,
 )
 
-cdef enum:
-    _LONGEST_BODY = OUCH_OUT_ORDER_REPLACED_BODY + OUCH_APPENDAGE_LENGTH_SIZE
-
 # bytes before appendage_length, by message type
 INBOUND_LENGTHS = {chr(kind): ouch_in_body(<uint8_t>kind) for kind in range(256) if ouch_in_body(<uint8_t>kind)}
 OUTBOUND_LENGTHS = {chr(kind): ouch_out_body(<uint8_t>kind) for kind in range(256) if ouch_out_body(<uint8_t>kind)}
+
+cdef Py_ssize_t _LONGEST_BODY = max(OUTBOUND_LENGTHS.values()) + OUCH_APPENDAGE_LENGTH_SIZE
 
 CANCEL_REASONS = {
     chr(OUCH_CANCEL_REGULATORY): "regulatory",

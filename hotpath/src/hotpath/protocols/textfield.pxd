@@ -34,7 +34,7 @@ cdef inline void trimmed(const char* field, size_t width, size_t* start, size_t*
 
 
 cdef inline bint is_blank(const char* field, size_t width) noexcept nogil:
-    cdef size_t start, end
+    cdef size_t start = 0, end = 0
     trimmed(field, width, &start, &end)
     return start == end
 
@@ -45,7 +45,7 @@ cdef inline char upper(char c) noexcept nogil:
 
 cdef inline bint same_text(const char* a, size_t a_width, const char* b, size_t b_width, bint any_case) noexcept nogil:
     """Whether two fields hold the same text, whichever side each one is padded on."""
-    cdef size_t a_start, a_end, b_start, b_end, i
+    cdef size_t a_start = 0, a_end = 0, b_start = 0, b_end = 0, i
     trimmed(a, a_width, &a_start, &a_end)
     trimmed(b, b_width, &b_start, &b_end)
     if a_end - a_start != b_end - b_start:
@@ -63,7 +63,7 @@ cdef inline int parse_number(const uint8_t* field, size_t width, uint64_t* value
 
     Returns `width`, CODEC_INVALID_FIELD for anything but one run of digits, CODEC_RANGE above 2**64 - 1.
     """
-    cdef size_t start, end, i
+    cdef size_t start = 0, end = 0, i
     cdef uint64_t total = 0
     cdef uint64_t digit
     trimmed(<const char*>field, width, &start, &end)
