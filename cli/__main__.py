@@ -8,17 +8,26 @@ import sys
 from cli.bootstrap import BootstrapError, ensure
 from cli.paths import repository_layout
 
+NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench"}
+
 
 def main() -> int:
     layout = repository_layout()
+    arguments = sys.argv[1:]
+    env = dict(os.environ)
+    if "--debug" in arguments:
+        env["HOTPATH_BUILD"] = "debug"
     try:
-        ensure(layout)
+        ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(arguments)), env=env)
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the next run goes on from here", file=sys.stderr)
+        return 130
     python = str(layout.venv_python)
     os.chdir(layout.root)
-    os.execv(python, [python, "-m", "cli.main", *sys.argv[1:]])
+    os.execve(python, [python, "-m", "cli.main", *arguments], env)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import logs, platform, reconcile, session, status
-from cli.paths import repository_layout
+from cli import checks, logs, platform, reconcile, session, status
+from cli.paths import Layout, repository_layout
 from cli.platform import PlatformError
 from cli.preflight import PreflightError
 from cli.pulumi import PulumiError, Stack
@@ -46,7 +46,17 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print the report as JSON")
     compare = add("reconcile", "Compare the venue's ledger with the OMS database, order by order.", reconcile.reconcile)
     compare.add_argument("--json", action="store_true", help="machine-readable")
+    tests = add("test", "All tests but the end-to-end ones, on the built engine.", _on_layout(checks.test))
+    tests.add_argument("--debug", action="store_true", help="engine tests on its debug build")
+    tests.add_argument("--e2e", action="store_true", help="the end-to-end tests")
+    tests.add_argument("pytest", nargs="*", help="passed to pytest (after --)")
+    add("lint", "Style and strict types.", _on_layout(checks.lint))
+    add("fmt", "Format the code.", _on_layout(checks.fmt))
     return parser
+
+
+def _on_layout(check: Callable[[Layout, argparse.Namespace], int]) -> Handler:
+    return lambda stack, args: check(stack.layout, args)
 
 
 def main(arguments: list[str]) -> int:

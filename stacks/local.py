@@ -8,6 +8,7 @@ from pathlib import Path
 import pulumi
 
 from cli.paths import Layout
+from cli.sources import digest, package_files
 from components.local.bus import NatsCluster, NatsClusterArgs
 from components.local.database import Postgres, PostgresArgs
 from components.local.engine import EngineArtifact, EngineArtifactArgs, EnginePin
@@ -90,6 +91,10 @@ def hot_path_args(
     )
 
 
+def _control_plane_digest(root: Path) -> str:
+    return digest([*package_files(root / "controlplane"), *package_files(root / "wire")], base=root)
+
+
 def program(settings: LocalSettings, layout: Layout) -> None:
     """Declare the stack."""
     supervisor_args = SupervisorArgs(run_dir=layout.stack_run(pulumi.get_stack()), repository=layout.root)
@@ -127,6 +132,7 @@ def program(settings: LocalSettings, layout: Layout) -> None:
             http_port=settings.ports.oms,
             database_port=settings.ports.postgres,
             nats_urls=bus.urls,
+            programs_sha256=_control_plane_digest(layout.root),
         ),
         pulumi.ResourceOptions(depends_on=[bus, database]),
     )

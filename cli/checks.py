@@ -1,0 +1,40 @@
+"""`test`, `lint` and `fmt`: the project's own checks, with its own tools, on the built engine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from cli import engine
+from cli.paths import Layout
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    """Tests import the installed engine, never the source tree."""
+    pin = engine.read_manifest(layout)
+    assert pin is not None, "the bootstrap ran before"
+    own, _ = engine.engine_site_packages(layout, pin.sha256)
+    env = {**os.environ, "PYTHONPATH": str(own)}
+    env["PATH"] = os.pathsep.join([str(layout.venv / "bin"), env.get("PATH", os.defpath)])
+    return env
+
+
+def test(layout: Layout, args: argparse.Namespace) -> int:
+    chosen = ["tests/e2e"] if args.e2e else ["hotpath/tests"] if args.debug else []
+    command = [sys.executable, "-m", "pytest", *chosen, *args.pytest]
+    return subprocess.run(command, cwd=layout.root, env=_environment(layout), check=False).returncode
+
+
+def lint(layout: Layout, args: argparse.Namespace) -> int:
+    return _all(layout, ["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+
+
+def fmt(layout: Layout, args: argparse.Namespace) -> int:
+    return _all(layout, ["ruff", "check", "--fix", "--quiet", "."], ["ruff", "format", "."])
+
+
+def _all(layout: Layout, *commands: list[str]) -> int:
+    codes = [subprocess.run(c, cwd=layout.root, env=_environment(layout), check=False).returncode for c in commands]
+    return max(codes)
