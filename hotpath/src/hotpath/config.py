@@ -130,6 +130,7 @@ class OrderRouterConfig(_Config):
     cancel_deadline_ms: int = 3000
     reconcile_timeout_ms: int = 5000
     reconcile_break_threshold: int = 0  # more breaks than this: HALTED
+    reconcile_max_messages: int = 200_000  # venue messages read again at login to compare; older ones are taken from the journal
     max_orders: int = 1_048_576
     journal_segment_records: int = 65_536
     journal_max_segments: int = 1024

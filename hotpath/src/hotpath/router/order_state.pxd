@@ -17,7 +17,6 @@ from hotpath.ipc.messages cimport OrderEvent
 
 cdef enum OrderMark:
     MARK_ACCEPTED = 1             # the venue acknowledged the number with A or U
-    MARK_IN_PROOF = 2             # open when the stop signal came
 
 cdef enum ApplyOutcome:
     APPLIED = 0                   # 1 or 2 events written
@@ -132,7 +131,9 @@ cdef class OrderTable:
     cdef int outcome                     # ApplyOutcome of the last apply
     cdef readonly int32_t open_count
     cdef readonly int32_t unknown_count
-    cdef readonly uint32_t last_number   # highest user reference number used in this session
+    cdef readonly int32_t foreign_open   # open orders of earlier sessions: no message can settle them any more
+    cdef public uint32_t last_number     # highest user reference number used in this session
+    cdef readonly uint32_t recycled_number   # highest number of this session whose slot was reused
     cdef readonly uint32_t id_epoch      # newest strategy epoch seen, and its highest order id
     cdef readonly uint32_t last_order_id
     cdef readonly uint64_t venue_sequence
@@ -153,6 +154,7 @@ cdef class OrderTable:
     cdef int32_t find(self, uint32_t user_ref_num) noexcept nogil
     cdef int32_t find_id(self, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil
     cdef bint has_room(self) noexcept nogil
+    cdef bint is_unknown(self, int32_t slot) noexcept nogil
 
     # our own actions; each writes one event
     cdef int32_t add_new(self, uint32_t user_ref_num, uint32_t strategy_epoch, uint32_t order_id, uint8_t side,
@@ -178,7 +180,12 @@ cdef class OrderTable:
     # A crash can fall between the end of an original and the end of its replace: writes the missing event, as above.
     cdef int settle_lapsed(self, OrderEvent* event) noexcept nogil
 
+    # A person's word that an open order of an earlier session is gone: ends one and writes its event; 0 when none is left.
+    cdef int settle_foreign(self, OrderEvent* event) noexcept nogil
+
     cdef void begin_session(self, const char* session) noexcept nogil
+    # A comparison view joins the session of the table that it is compared with.
+    cdef void adopt_session(self, OrderTable other) noexcept nogil
     cdef void restore(self, const OrderEvent* event) noexcept nogil
     cdef void describe(self, int32_t slot, uint8_t kind, OrderEvent* event) noexcept nogil
 

@@ -7,14 +7,16 @@ from hotpath.ipc.messages cimport (
     EVENT_ACCEPTED, EVENT_BROKEN, EVENT_CANCEL_SENT, EVENT_CANCELED, EVENT_EXECUTED, EVENT_MASS_CANCEL_SENT,
     EVENT_NEW_SENT, EVENT_ORDER_UNKNOWN, EVENT_REFUSED, EVENT_REJECTED, EVENT_REPLACE_SENT, EVENT_REPLACED,
     ORDER_CANCELED, ORDER_FILLED, ORDER_LIVE, ORDER_PENDING_CANCEL, ORDER_PENDING_NEW, ORDER_PENDING_REPLACE,
-    ORDER_REJECTED, ORDER_REPLACED, ORDER_UNKNOWN, OrderEvent,
+    ORDER_REFUSED, ORDER_REJECTED, ORDER_REPLACED, ORDER_UNKNOWN, REFUSED_INVALID, REFUSED_STALE_EPOCH, OrderEvent,
 )
 from hotpath.protocols.ouch cimport (
-    OUCH_OUT_ACCOUNT_QUERY_RESPONSE, OUCH_OUT_AIQ_CANCELED, OUCH_OUT_BROKEN_TRADE, OUCH_OUT_CANCEL_PENDING,
+    OUCH_CANCEL_SUPERVISORY, OUCH_OUT_ACCOUNT_QUERY_RESPONSE, OUCH_OUT_AIQ_CANCELED, OUCH_OUT_BROKEN_TRADE, OUCH_OUT_CANCEL_PENDING,
     OUCH_OUT_DISABLE_ORDER_ENTRY_RESPONSE, OUCH_OUT_ENABLE_ORDER_ENTRY_RESPONSE, OUCH_OUT_MASS_CANCEL_RESPONSE,
     OUCH_OUT_ORDER_ACCEPTED, OUCH_OUT_ORDER_CANCELED, OUCH_OUT_ORDER_EXECUTED, OUCH_OUT_ORDER_REPLACED,
     OUCH_OUT_ORDER_RESTATED, OUCH_OUT_PRIORITY_UPDATE, OUCH_OUT_REJECTED, OUCH_OUT_SYSTEM_EVENT, OUCH_STATE_DEAD,
 )
+
+from hotpath.ipc.layouts import OrderState, decode_order_event
 
 cdef enum:
     ID_DIGITS = 7                 # base 36, enough for 32 bits; two of them fill a ClOrdID
@@ -125,6 +127,9 @@ cdef class OrderTable:
     cdef bint has_room(self) noexcept nogil:
         return self.open_count < self.capacity
 
+    cdef bint is_unknown(self, int32_t slot) noexcept nogil:
+        return self.orders[slot].state == ORDER_UNKNOWN
+
     # ---- pools and lists
 
     cdef void _link(self, OrderList* which, int32_t slot) noexcept nogil:
@@ -160,6 +165,8 @@ cdef class OrderTable:
             link = &self.orders[link[0]].next_by_id
         link[0] = order.next_by_id
         self._unlink(&self.dead, slot)
+        if order.session_index == self.session_index and order.user_ref_num > self.recycled_number:
+            self.recycled_number = order.user_ref_num
         # the slot goes straight back: the caller of _insert takes it
         self.orders[slot].next = NO_ORDER
 
@@ -598,7 +605,12 @@ cdef class OrderTable:
     cdef int _rejected(self, const VenueMessage* message, OrderEvent* events) noexcept nogil:
         cdef int32_t slot = self.find(message.user_ref_num)
         cdef int32_t original
-        if slot == NO_ORDER or not is_open(self.orders[slot].state) or self.orders[slot].marks & MARK_ACCEPTED:
+        if slot == NO_ORDER:    # a rejected mass cancel, or an order that only an earlier journal knew
+            if message.user_ref_num > self.last_number:
+                self.last_number = message.user_ref_num
+            self.outcome = APPLIED_NO_EVENT
+            return 0
+        if not is_open(self.orders[slot].state) or self.orders[slot].marks & MARK_ACCEPTED:
             return self._illegal(message)
         self._set_state(slot, ORDER_REJECTED)
         if self.orders[slot].orig_user_ref_num:
@@ -642,13 +654,34 @@ cdef class OrderTable:
             slot = order.next
         return 0
 
+    cdef int settle_foreign(self, OrderEvent* event) noexcept nogil:
+        cdef int32_t slot = self.open.first
+        cdef int64_t leaves
+        while slot != NO_ORDER:
+            if self.orders[slot].session_index != self.session_index:
+                leaves = self.orders[slot].leaves
+                self._set_state(slot, ORDER_CANCELED)
+                self.foreign_open -= 1
+                self.describe(slot, EVENT_CANCELED, event)
+                event.last_quantity = leaves
+                event.reason = OUCH_CANCEL_SUPERVISORY
+                return 1
+            slot = self.orders[slot].next
+        return 0
+
     cdef void begin_session(self, const char* session) noexcept nogil:
         """A new venue day: numbers and sequences start again. Orders still open keep their exposure, their fate unknown."""
         memcpy(self.session, session, sizeof(self.session))
         self.session_index += 1
+        self.foreign_open = self.open_count
         self.last_number = 0
+        self.recycled_number = 0
         self.venue_sequence = 0
         self.session_base = self.position
+
+    cdef void adopt_session(self, OrderTable other) noexcept nogil:
+        if memcmp(self.session, other.session, sizeof(self.session)) != 0:
+            self.begin_session(other.session)
 
     cdef void restore(self, const OrderEvent* event) noexcept nogil:
         """Apply one journal record; records come in the order in which they were written."""
@@ -663,8 +696,15 @@ cdef class OrderTable:
             self.venue_sequence = event.venue_sequence
         if event.kind == EVENT_MASS_CANCEL_SENT:
             self.mass_cancel_sent(event.user_ref_num, &unused)
-        if event.kind == EVENT_REFUSED and event.state != 0 and event.order_id:
+        if (event.kind == EVENT_REFUSED and event.state == ORDER_REFUSED and event.reason != REFUSED_STALE_EPOCH
+                and event.reason != REFUSED_INVALID):
             self.consume_id(event.strategy_epoch, event.order_id)
+        if event.kind == EVENT_CANCELED and event.venue_sequence == 0:     # of settle_foreign: not of this session
+            slot = self.find_id(event.strategy_epoch, event.order_id)
+            if slot != NO_ORDER and is_open(self.orders[slot].state) and self.orders[slot].session_index != self.session_index:
+                self._set_state(slot, ORDER_CANCELED)
+                self.foreign_open -= 1
+            return
         if event.user_ref_num == 0 or not (
                 event.kind in (EVENT_NEW_SENT, EVENT_ACCEPTED, EVENT_REJECTED, EVENT_REPLACE_SENT, EVENT_REPLACED)
                 or event.kind in (EVENT_CANCEL_SENT, EVENT_CANCELED, EVENT_EXECUTED, EVENT_BROKEN, EVENT_ORDER_UNKNOWN)):
@@ -801,10 +841,19 @@ cdef class OrderTable:
             raise ValueError(f"an order event record has {sizeof(OrderEvent)} bytes, this one {len(record)}")
         self.restore(<const OrderEvent*><const char*>record)
 
+    def resume_at(self, sequence):
+        """Everything up to this sequence is in: a view that was restored from the journal up to there."""
+        self.venue_sequence = sequence
+
     def start_session(self, str session):
         """Begin a venue session."""
         text = session.encode("ascii").ljust(10)[:10]
         self.begin_session(text)
+
+    @property
+    def orders_held(self):
+        """Orders in the pool, open and dead."""
+        return self.used
 
     def order(self, int user_ref_num):
         """One order of the current session as a dict, or None."""
@@ -832,8 +881,8 @@ cdef class OrderTable:
     cdef object _order_fields(self, int32_t slot):
         cdef Order* order = &self.orders[slot]
         return {
-            "user_ref_num": order.user_ref_num, "order_id": order.order_id, "strategy_epoch": order.strategy_epoch,
-            "orig_user_ref_num": order.orig_user_ref_num, "state": ORDER_STATES[order.state], "side": chr(order.side),
+            "slot": slot, "user_ref_num": order.user_ref_num, "order_id": order.order_id, "strategy_epoch": order.strategy_epoch,
+            "orig_user_ref_num": order.orig_user_ref_num, "state": OrderState(order.state).name.removeprefix('ORDER_'), "side": chr(order.side),
             "price": order.price, "quantity": order.quantity, "filled": order.filled, "leaves": order.leaves,
             "exposure": order.exposure, "accepted": bool(order.marks & MARK_ACCEPTED),
             "cl_ord_id": order.cl_ord_id[:14].decode("ascii", "replace"),
@@ -862,6 +911,8 @@ cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, in
         theirs = &venue.orders[i]
         if theirs.session_index != venue.session_index or not theirs.marks & MARK_ACCEPTED:
             continue
+        if theirs.user_ref_num <= here.recycled_number and not is_open(theirs.state):
+            continue    # dead so long that its slot may have been reused
         compared[0] += 1
         other = here.find(theirs.user_ref_num)
         if other == NO_ORDER:
@@ -886,6 +937,8 @@ cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, in
         mine = &here.orders[i]
         if mine.session_index != here.session_index or not mine.marks & MARK_ACCEPTED:
             continue
+        if mine.user_ref_num <= venue.recycled_number and not is_open(mine.state):
+            continue
         if venue.find(mine.user_ref_num) == NO_ORDER:
             compared[0] += 1
             _note(breaks, count, mine.user_ref_num, BREAK_MISSING_AT_VENUE, mine.state, 0)
@@ -896,32 +949,11 @@ cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, in
     return count
 
 
-ORDER_STATES = ("NONE", "PENDING_NEW", "LIVE", "PENDING_REPLACE", "PENDING_CANCEL", "FILLED", "CANCELED", "REJECTED",
-                "REPLACED", "UNKNOWN", "REFUSED")
-EVENT_KINDS = ("NONE", "ROUTER_STARTED", "NEW_SENT", "ACCEPTED", "REFUSED", "REJECTED", "REPLACE_SENT", "REPLACED",
-               "CANCEL_SENT", "CANCELED", "EXECUTED", "BROKEN", "MASS_CANCEL_SENT", "SESSION_UP", "SESSION_DOWN",
-               "RECONCILED", "ORDER_UNKNOWN", "MODE", "CANCEL_PROOF", "STRATEGY_LOST", "CANCEL_PROOF_DONE")
 BREAK_NAMES = {BREAK_MISSING_HERE: "missing here", BREAK_MISSING_AT_VENUE: "missing at venue", BREAK_STATE: "state",
                BREAK_FILLED: "filled", BREAK_LEAVES: "leaves", BREAK_SIDE: "side", BREAK_POSITION: "position",
                BREAK_ILLEGAL_MESSAGE: "message that fits no order"}
 
 
 cdef object event_fields(const OrderEvent* event):
-    return {
-        "sequence": event.sequence, "epoch": event.epoch, "strategy_epoch": event.strategy_epoch,
-        "kind": EVENT_KINDS[event.kind], "state": ORDER_STATES[event.state],
-        "side": chr(event.side) if event.side else "", "reason": event.reason, "order_id": event.order_id,
-        "user_ref_num": event.user_ref_num, "orig_user_ref_num": event.orig_user_ref_num,
-        "orig_order_id": event.orig_order_id, "price": event.price, "quantity": event.quantity,
-        "leaves": event.leaves, "filled": event.filled, "last_price": event.last_price,
-        "last_quantity": event.last_quantity, "match_number": event.match_number,
-        "venue_sequence": event.venue_sequence, "position": event.position, "record": (<const char*>event)[:sizeof(OrderEvent)],
-        "session": event.session[:10].decode("ascii", "replace"),
-    }
+    return decode_order_event((<const char*>event)[:sizeof(OrderEvent)])
 
-
-def event_record(bytes record):
-    """The fields of one 256-byte order event record as a dict."""
-    if len(record) != sizeof(OrderEvent):
-        raise ValueError(f"an order event record has {sizeof(OrderEvent)} bytes, this one {len(record)}")
-    return event_fields(<const OrderEvent*><const char*>record)
