@@ -38,7 +38,7 @@ def flow_id(settings: LocalSettings) -> str:
 
 
 def hot_path_args(
-    settings: LocalSettings, supervisor: SupervisorArgs, engine: Path, engine_sha256: pulumi.Input[str]
+    settings: LocalSettings, supervisor: SupervisorArgs, engine: Path, engine_sha256: str
 ) -> HotPathArgs:
     """The settings in the hot path's own units."""
     ports, limits, replay = settings.ports, settings.limits, settings.replay
@@ -121,7 +121,7 @@ def program(settings: LocalSettings, layout: Layout) -> None:
     database = Postgres("postgres", PostgresArgs(supervisor=supervisor_args, port=settings.ports.postgres), ready)
     HotPath(
         "hot-path",
-        hot_path_args(settings, supervisor_args, layout.engine(pin.sha256) / "bin" / "hotpath", engine.sha256),
+        hot_path_args(settings, supervisor_args, layout.engine(pin.sha256) / "bin" / "hotpath", pin.sha256),
         pulumi.ResourceOptions(depends_on=[supervisor, secrets, engine, bus]),
     )
     Oms(

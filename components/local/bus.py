@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from components.bus import permissions
 from components.bus.nats_config import Account, AccountJetStream, JetStream, NatsServer, User, render
 from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.options import child_options
 from components.unit import HttpReadiness, Unit
 
 LOOPBACK = "127.0.0.1"
@@ -83,7 +84,7 @@ class NatsCluster(pulumi.ComponentResource):
             f"{name}-logins",
             create=shlex.join(fragments),
             dir=str(args.supervisor.repository),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child_options(self, opts),
         )
         for index in range(len(args.client_ports)):
             self._member(index, args, logins)

@@ -8,6 +8,7 @@ import pulumi
 from pydantic import BaseModel, ConfigDict
 
 from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.options import child_options
 from components.unit import TcpReadiness, Unit
 
 LOOPBACK = "127.0.0.1"
@@ -43,5 +44,5 @@ class Postgres(pulumi.ComponentResource):
             stop_signal="INT",  # fast shutdown; TERM waits for every client to leave
             stop_timeout_s=30,
         )  # fmt: skip
-        Service(name, ServiceArgs(supervisor=args.supervisor, unit=unit), pulumi.ResourceOptions(parent=self))
+        Service(name, ServiceArgs(supervisor=args.supervisor, unit=unit), child_options(self, opts))
         self.register_outputs({})

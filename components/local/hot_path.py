@@ -10,6 +10,7 @@ import pulumi
 from pydantic import BaseModel, ConfigDict
 
 from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.options import child_options
 from components.unit import CommandReadiness, Unit
 
 LOOPBACK = "127.0.0.1"
@@ -21,7 +22,7 @@ STOP_MARGIN_S = 5  # past the cancel deadline, before the supervisor may kill
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class HotPathPorts(_Frozen):
@@ -66,7 +67,7 @@ class Place(_Frozen):
 class HotPathArgs(_Frozen):
     supervisor: SupervisorArgs
     engine: Path  # the installed engine's `hotpath` program
-    engine_sha256: pulumi.Input[str]
+    engine_sha256: str
     host: str
     environment: str
     shm_prefix: str
@@ -152,14 +153,15 @@ class HotPath(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HotPathArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ironlane:local:HotPath", name, {}, opts)
-        venue = self._role("venue", args, "Exchange simulator: matching engine, feed, order entry", [])
-        feed = self._role("feed-handler", args, "Line arbitration and L3 book", [venue])
-        router = self._role("order-router", args, "Risk gate and order entry session", [venue, feed])
-        self._role("strategy", args, "Market maker", [feed, router])
-        self._role("agent", args, "Telemetry, readiness, bus", [router])
+        start = child_options(self, opts)
+        venue = self._role("venue", args, "Exchange simulator: matching engine, feed, order entry", start)
+        feed = self._role("feed-handler", args, "Line arbitration and L3 book", child_options(self, opts, [venue]))
+        router = self._role("order-router", args, "Risk gate, order entry session", child_options(self, opts, [venue, feed]))
+        self._role("strategy", args, "Market maker", child_options(self, opts, [feed, router]))
+        self._role("agent", args, "Telemetry, readiness, bus", child_options(self, opts, [router]))
         self.register_outputs({})
 
-    def _role(self, role: str, args: HotPathArgs, description: str, after: list[pulumi.Resource]) -> Service:
+    def _role(self, role: str, args: HotPathArgs, description: str, opts: pulumi.ResourceOptions) -> Service:
         run_dir = args.supervisor.run_dir
         config = run_dir / "config" / f"{role}.json"
         place = args.places.get(role, Place())
@@ -186,5 +188,5 @@ class HotPath(pulumi.ComponentResource):
                 files={config: json.dumps(role_config(role, args), indent=2) + "\n"},
                 artifact_sha256=args.engine_sha256,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=after),
+            opts,
         )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.local.database import DATABASE, LOOPBACK, ROLE
 from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.options import child_options
 from components.unit import HttpReadiness, Unit
 
 
@@ -63,6 +64,6 @@ class Oms(pulumi.ComponentResource):
                 files={file: json.dumps(config(args), indent=2) + "\n"},
                 artifact_sha256=args.programs_sha256,
             ),
-            pulumi.ResourceOptions(parent=self),
+            child_options(self, opts),
         )
         self.register_outputs({"url": url})

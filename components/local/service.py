@@ -11,6 +11,7 @@ import pulumi
 from pulumi_command import local
 from pydantic import BaseModel, ConfigDict
 
+from components.options import child_options
 from components.unit import Unit
 
 
@@ -26,12 +27,12 @@ class SupervisorArgs(BaseModel):
 class ServiceArgs(BaseModel):
     """A unit, its rendered configuration files (path to content) and what else makes it restart when it changes."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True)
 
     supervisor: SupervisorArgs
     unit: Unit
     files: dict[Path, str] = {}
-    artifact_sha256: pulumi.Input[str] = ""
+    artifact_sha256: str = ""
 
 
 def servicectl(args: SupervisorArgs, *words: str) -> str:
@@ -61,7 +62,6 @@ class Service(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ironlane:local:Service", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
         files: list[pulumi.Resource] = []
         digest = hashlib.sha256()
         for path, content in sorted(args.files.items()):
@@ -73,7 +73,7 @@ class Service(pulumi.ComponentResource):
                     create=shlex.join(["install", "-D", "--mode=0600", "/dev/stdin", str(path)]),
                     delete=shlex.join(["rm", "--force", str(path)]),
                     stdin=content,
-                    opts=child,
+                    opts=pulumi.ResourceOptions(parent=self),
                 )
             )
         self.process = local.Command(
@@ -83,6 +83,6 @@ class Service(pulumi.ComponentResource):
             dir=str(args.supervisor.repository),
             stdin=args.unit.model_dump_json(),
             environment={"CONFIG_SHA256": digest.hexdigest(), "ARTIFACT_SHA256": args.artifact_sha256},
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=files)),
+            opts=child_options(self, opts, files),
         )
         self.register_outputs({"service": args.unit.name})
