@@ -20,7 +20,7 @@ class _Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pass
 
 
-class Http(_Config):
+class Http(_Config, frozen=True):
     host: str
     port: int
 
@@ -29,7 +29,7 @@ class Http(_Config):
             raise ValueError(f"port: {self.port} is not a TCP port")
 
 
-class Database(_Config):
+class Database(_Config, frozen=True):
     """`dsn` without a password (that comes from `password_file`); times in seconds."""
 
     dsn: str
@@ -48,7 +48,7 @@ class Database(_Config):
             raise ValueError(f"pool_size: {self.pool_size} is not in 2..64")
 
 
-class Nats(_Config):
+class Nats(_Config, frozen=True):
     servers: tuple[str, ...]
     user: str
     password_file: str
@@ -69,14 +69,14 @@ class Consumer(ConsumerLimits, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"max_ack_pending: {self.max_ack_pending} is less than two batches of {self.batch}")
 
 
-class Readiness(_Config):
+class Readiness(_Config, frozen=True):
     """When the OMS says that it is ready."""
 
     max_lag: int = 10_000  # events not stored yet
     max_age_s: float = 10.0  # age of what is known of the database and the consumer
 
 
-class OmsConfig(_Config):
+class OmsConfig(_Config, frozen=True):
     environment: str
     http: Http
     database: Database

@@ -54,14 +54,11 @@ def advance(cursor: Cursor, events: list[OrderEventMessage]) -> Step:
                     (LATE, event, f"events up to {cursor.applied} of this epoch were applied without it")
                 )
                 continue
-            step.incidents.append(
-                (
-                    REWIND,
-                    event,
-                    f"epoch {event.epoch} begins at {event.sequence}, but {cursor.applied} was applied in epoch "
-                    f"{cursor.epoch}: the router's journal lost its end",
-                )
+            detail = (
+                f"epoch {event.epoch} begins at {event.sequence}, but {cursor.applied} was applied in epoch "
+                f"{cursor.epoch}: the router's journal lost its end"
             )
+            step.incidents.append((REWIND, event, detail))
             cursor.epoch, cursor.applied = event.epoch, event.sequence - 1
             cursor.highest = cursor.applied
         cursor.highest = max(cursor.highest, event.sequence)

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from controlplane.oms.pnl import AverageCost
 from controlplane.oms.projection import Fill, FillKey, NumberKey, Order, Position, PositionKey, WorkingSet
-from controlplane.oms.sequencing import Cursor, advance
+from controlplane.oms.sequencing import Cursor, Step, advance
 from wire.consumer import StreamMessage
 from wire.messages import OrderEventKind, OrderEventMessage, WireError, decode_order_event
+
+EventKey = tuple[str, str, int, int]  # host, role, epoch, sequence
 
 MAX_BIGINT: Final = 2**63 - 1
 HELD_CHUNK: Final = 2000  # events released from behind a closed gap in one transaction
@@ -155,15 +157,9 @@ async def store(connection: Any, messages: Sequence[StreamMessage], environment:
         }
         to_apply: list[OrderEventMessage] = []
         for key, cursor in cursors.items():
-            step = advance(cursor, by_source[key])
-            for kind, event, detail in step.incidents:
-                await _record_incident(connection, kind, event, detail, streams.get(_key(event), 0))
-            result.incidents += len(step.incidents)
-            to_apply += step.apply
+            to_apply += await _report(connection, advance(cursor, by_source[key]), result, streams)
             if cursor.gap:
-                released = await _release_held(connection, cursor)
-                result.more_held |= len(released) == HELD_CHUNK
-                to_apply += released
+                to_apply += await _release_held(connection, cursor, result)
         await _apply(connection, to_apply, cursors, result, streams)
     return result
 
@@ -179,15 +175,13 @@ async def release(connection: Any) -> BatchResult:
         cursors = {(row["host"], row["role"]): _cursor(row) for row in rows}
         to_apply: list[OrderEventMessage] = []
         for cursor in cursors.values():
-            released = await _release_held(connection, cursor)
-            result.more_held |= len(released) == HELD_CHUNK
-            to_apply += released
+            to_apply += await _release_held(connection, cursor, result)
         if to_apply:
             await _apply(connection, to_apply, cursors, result, {})
     return result
 
 
-def _key(event: OrderEventMessage) -> tuple[str, str, int, int]:
+def _key(event: OrderEventMessage) -> EventKey:
     return (event.host, event.role, event.epoch, event.sequence)
 
 
@@ -199,7 +193,7 @@ async def _insert_events(connection: Any, decoded: _Decoded, result: BatchResult
     if not decoded.events:
         return []
     columns: list[list[Any]] = [[] for _ in _EVENT_COLUMNS]
-    seen: set[tuple[str, str, int, int]] = set()
+    seen: set[EventKey] = set()
     for event, message in zip(decoded.events, decoded.messages, strict=True):
         if _key(event) in seen:
             continue
@@ -262,7 +256,16 @@ async def _lock_cursors(connection: Any, sources: set[tuple[str, str]]) -> dict[
     return cursors
 
 
-async def _release_held(connection: Any, cursor: Cursor) -> list[OrderEventMessage]:
+async def _report(
+    connection: Any, step: Step, result: BatchResult, streams: dict[EventKey, int]
+) -> list[OrderEventMessage]:
+    for kind, event, detail in step.incidents:
+        await _record_incident(connection, kind, event, detail, streams.get(_key(event), 0))
+    result.incidents += len(step.incidents)
+    return step.apply
+
+
+async def _release_held(connection: Any, cursor: Cursor, result: BatchResult) -> list[OrderEventMessage]:
     rows = await connection.fetch(
         "SELECT body FROM order_events WHERE host = $1 AND role = $2 AND sequence > $3 AND epoch >= $4 "
         "ORDER BY sequence, epoch LIMIT $5",
@@ -272,7 +275,10 @@ async def _release_held(connection: Any, cursor: Cursor) -> list[OrderEventMessa
         cursor.epoch,
         HELD_CHUNK,
     )
-    return advance(cursor, [decode_order_event(row["body"].encode()) for row in rows]).apply
+    step = advance(cursor, [decode_order_event(row["body"].encode()) for row in rows])
+    released = await _report(connection, step, result, {})
+    result.more_held |= len(released) == HELD_CHUNK
+    return released
 
 
 async def _record_rejected(connection: Any, rejected: Sequence[tuple[StreamMessage, str]]) -> None:
@@ -297,7 +303,7 @@ async def _apply(
     events: list[OrderEventMessage],
     cursors: dict[tuple[str, str], Cursor],
     result: BatchResult,
-    streams: dict[tuple[str, str, int, int], int],
+    streams: dict[EventKey, int],
 ) -> None:
     work = await _load(connection, events)
     for event in events:
