@@ -31,6 +31,8 @@ __all__ = ["BootstrapError", "ensure", "main"]
 
 _BASE_REQUIREMENTS = ("platform", "controlplane", "build")
 _BUILD_VARIABLES = ("HOTPATH_BUILD", "HOTPATH_SANITIZE", "HOTPATH_WARNINGS", "CC")
+_ASK_VERSION = "import sys, pip; print(sys.version.split()[0])"
+_VERSION = sys.version.split()[0]
 _PIP_TIMEOUT_S = 900
 _LOCK_WAIT_S = 1800
 
@@ -86,7 +88,7 @@ class _Plan:
                 "packages",
                 "our packages wire and controlplane",
                 control_plane,
-                (layout.venv_python,),
+                (layout.venv_python, *self._wheels("wire", "controlplane")),
                 self._install_packages,
             ),
             Step(
@@ -117,17 +119,30 @@ class _Plan:
         return (selection.executable if selection else self.layout.toolchain_bin / "pulumi",)
 
     def _engine_outputs(self) -> tuple[Path, ...]:
+        wheels = self._wheels(engines.ENGINE)
         manifest = engines.read_manifest(self.layout)
-        if manifest is None:
-            return (self.layout.engines,)
-        return (self.layout.artifacts / manifest.file, self.layout.engine(manifest.sha256) / "bin" / "hotpath")
+        return (*wheels, self.layout.engine(manifest.sha256) / "bin" / "hotpath") if manifest else wheels
+
+    def _wheels(self, *packages: str) -> tuple[Path, ...]:
+        """Wheels built last; for one never built, a path that does not exist."""
+        manifests = [(package, engines.read_manifest(self.layout, package)) for package in packages]
+        return tuple(self.layout.artifacts / (found.file if found else f"no-{name}") for name, found in manifests)
 
     def _make_environment(self, requirements: Sequence[Path], log: StepLog) -> None:
         venv = self.layout.venv
-        log.say(f"creating {venv}")
-        log.run([sys.executable, "-m", "venv", "--clear", str(venv)], timeout=300)
+        if not self._usable_environment(log):
+            log.say(f"creating {venv}")
+            log.run([sys.executable, "-m", "venv", "--clear", str(venv)], timeout=300)
         log.say("installing packages")
         self._pip_install(log, "--require-hashes", *(f"-r{file}" for file in requirements))
+
+    def _usable_environment(self, log: StepLog) -> bool:
+        """Kept when it has our Python: services of a running stack may be using it."""
+        python = self.layout.venv_python
+        try:
+            return python.exists() and log.run([str(python), "-c", _ASK_VERSION], timeout=20).strip() == _VERSION
+        except CommandError:
+            return False
 
     def _pip_install(self, log: StepLog, *arguments: str) -> None:
         pip = [str(self.layout.venv_python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
@@ -167,8 +182,9 @@ class _Plan:
 
     def _make_engine(self, log: StepLog) -> None:
         env = self._clean()
-        log.say("building wire")
-        wire = engines.build_wheel(self.layout, "wire", log.run, env, {})
+        wire = engines.read_manifest(self.layout, "wire")
+        if wire is None:
+            raise CommandError("no wheel of wire has been built")
         log.say("compiling")
         wheel = engines.build_engine(self.layout, wire, log.run, env)
         log.say("installing")

@@ -30,6 +30,7 @@ from cli.paths import Layout, repository_layout
 from cli.sources import file_sha256, stage
 from rehearsal.toolchain.pulumi_cli import Runner
 
+ENGINE = "hotpath"
 _RUNTIME_LOCK = "hotpath/_lock/runtime.txt"
 _WIRE_LOCK = "hotpath/_lock/wire.txt"
 _MARKER = "installed.json"
@@ -53,9 +54,9 @@ class Wheel:
 
 
 def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str], lock: Mapping[str, str]) -> Wheel:
-    """Builds package (a folder of the repository) from a staged copy into the artifacts; lock: extra files, by name.
+    """Builds package (a folder of the repository) from a staged copy into the artifacts, and writes its manifest.
 
-    The same sources, compiler and Python give the same bytes in any folder.
+    lock: further files, by name below src. The same sources, compiler and Python give the same bytes in any folder.
     """
     flavour = env.get("HOTPATH_BUILD") or "release"
     sanitizers = (env.get("HOTPATH_SANITIZE") or "").replace(",", "-")
@@ -74,8 +75,13 @@ def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str
     build_env = {**env, "SOURCE_DATE_EPOCH": _EPOCH, "PYTHONHASHSEED": "0"}
     for name in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "PYTHONPATH", "PYTHONHOME"):
         build_env.pop(name, None)
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "-v"]
-    command = [str(layout.venv_python), "-m", "pip", "wheel", *options, "--wheel-dir", str(out), str(tree)]
+    out.mkdir(parents=True)
+    # the build backend itself: pip around it would run it twice and bury its errors
+    command = [
+        str(layout.venv_python),
+        "-c",
+        f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})",
+    ]
     run(command, cwd=tree, env=build_env, timeout=_COMPILE_TIMEOUT_S)
     (built,) = out.glob("*.whl")
     sha256 = file_sha256(built)
@@ -84,7 +90,16 @@ def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str
     draft = home / f".{built.name}.{os.getpid()}"
     shutil.copyfile(built, draft)
     draft.replace(home / built.name)
-    return Wheel(built.name.split("-")[1], f"{sha256}/{built.name}", sha256)
+    wheel = Wheel(built.name.split("-")[1], f"{sha256}/{built.name}", sha256)
+    manifest = _manifest(layout, package)
+    draft = manifest.with_name(f".{manifest.name}.{os.getpid()}")
+    draft.write_text(json.dumps(asdict(wheel), indent=1) + "\n")
+    draft.replace(manifest)
+    return wheel
+
+
+def _manifest(layout: Layout, package: str) -> Path:
+    return layout.engine_manifest if package == ENGINE else layout.artifacts / f"{package}.json"
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -92,22 +107,18 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def build_engine(layout: Layout, wire: Wheel, run: Runner, env: Mapping[str, str]) -> Wheel:
-    """Compiles the engine and writes the manifest. Raises what `run` raises."""
+    """Compiles the engine. Raises what `run` raises."""
     locks = {
         _RUNTIME_LOCK: (layout.requirements / "engine.txt").read_text(),
         _WIRE_LOCK: f"{wire.file} --hash=sha256:{wire.sha256}\n",
     }
-    wheel = build_wheel(layout, "hotpath", run, env, locks)
-    draft = layout.engine_manifest.with_name(f".engine.json.{os.getpid()}")
-    draft.write_text(json.dumps(asdict(wheel), indent=1) + "\n")
-    draft.replace(layout.engine_manifest)
-    return wheel
+    return build_wheel(layout, ENGINE, run, env, locks)
 
 
-def read_manifest(layout: Layout) -> Wheel | None:
-    """The engine wheel that was built last, or None."""
+def read_manifest(layout: Layout, package: str = ENGINE) -> Wheel | None:
+    """The wheel of the package that was built last, or None."""
     try:
-        stored = json.loads(layout.engine_manifest.read_text())
+        stored = json.loads(_manifest(layout, package).read_text())
         return Wheel(stored["version"], stored["file"], stored["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-TAIL_LINES = 25
+TAIL_LINES = 15
+TELLING_LINES = 12
+_SEARCHED_LINES = 5000
+# a compiler's `file:line:column:`, or the word error
+_TELLING = re.compile(r"\S:\d+:\d+: |\berror\b:", re.IGNORECASE)
 _BEAT_S = 30.0
 _RETRY_PAUSE_S = 2.0
 
@@ -71,7 +76,7 @@ class StepLog:
         self._log = file.open("w", buffering=1, errors="replace")
         self._done = threading.Event()
         self._beat = threading.Thread(target=self._keep_showing, daemon=True)
-        self._show()
+        self._show(first=True)
         self._beat.start()
 
     @property
@@ -143,15 +148,20 @@ class StepLog:
         return output
 
     def tail(self) -> list[str]:
+        """The last lines, and before them those further up that say what is wrong and where."""
         with self.file.open(errors="replace") as stream:
-            return [line.rstrip("\n") for line in deque(stream, maxlen=TAIL_LINES)]
+            lines = [line.rstrip("\n") for line in deque(stream, maxlen=_SEARCHED_LINES)]
+        above, last = lines[:-TAIL_LINES], lines[-TAIL_LINES:]
+        telling = [line for line in above if _TELLING.search(line)][:TELLING_LINES]
+        return [*telling, "…", *last] if telling else last
 
     def _keep_showing(self) -> None:
         while not self._done.wait(1.0 if self._tty else _BEAT_S):
             self._show()
 
-    def _show(self) -> None:
-        text = f"{self._label} … {self.seconds:.0f} s" + (f", {self._note}" if self._note else "")
+    def _show(self, first: bool = False) -> None:
+        text = self._label if first else f"{self._label} … {self.seconds:.0f} s"
+        text += f", {self._note}" if self._note else ""
         width = 100
         self._stream.write(f"\r\033[K{text[:width]}" if self._tty else f"{text}\n")
         self._stream.flush()

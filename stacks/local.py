@@ -69,6 +69,7 @@ def hot_path_args(
             seed=replay.seed,
             rows_per_second=replay.rows_per_second,
             reference_price=price4(replay.reference_price),
+            rows=replay.rows,
             start=replay.start,
             flow_id=flow_id(settings),
         ),

@@ -121,6 +121,7 @@ class Replay(_Settings):
     seed: int = Field(20120621, ge=0, le=2**63 - 1)
     rows_per_second: Annotated[float, Field(gt=0, le=1_000_000, strict=False)] = 200.0
     reference_price: Dollars = Decimal("100.00")
+    rows: int | None = Field(None, ge=1, le=1_000_000_000)  # of the generator; None is endless
     start: Literal["immediately", "on_request"] = "immediately"
     flow_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
 

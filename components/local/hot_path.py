@@ -44,6 +44,7 @@ class Flow(_Frozen):
     seed: int
     rows_per_second: float
     reference_price: int
+    rows: int | None
     start: Literal["immediately", "on_request"]
     flow_id: str
 

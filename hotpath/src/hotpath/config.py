@@ -67,6 +67,7 @@ class Flow(_Config):
     seed: int = 1
     rows_per_second: float = 200.0  # generator arrival rate at speed 1
     reference_price: int = 1_000_000  # generator start price, Price(4)
+    rows: int | None = None  # the generator ends after so many; None = endless
     start: str = "immediately"  # or "on_request": the flow waits for POST /flow/start on the admin port
 
 

@@ -51,6 +51,7 @@ def build(
             {
                 **about(),
                 "roles": {role: observer.status(role) for role in observer.roles},
+                "mark": observer.mark(),
                 "position": msgspec.structs.asdict(position) if position is not None else None,
             }
         )

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hotpath.ipc.histogram import HistogramReader, HistogramSnapshot
-from hotpath.ipc.layouts import POSITION_BLOCK_SIZE, PositionBlock, decode_position_block
+from hotpath.ipc.layouts import (
+    BOOK_EVENT_SIZE,
+    POSITION_BLOCK_SIZE,
+    PositionBlock,
+    decode_book_event,
+    decode_position_block,
+)
 from hotpath.ipc.segment import SegmentError
 from hotpath.ipc.seqlock import SeqlockReader
 from hotpath.ipc.status import StatusReader
@@ -23,6 +29,7 @@ class Observer:
         self._status: dict[str, StatusReader] = {}
         self._latency: dict[str, HistogramReader] = {}
         self._position: SeqlockReader | None = None
+        self._top: SeqlockReader | None = None
 
     def status(self, role: str) -> RoleStatus | None:
         """The role's block, or None when there is none that can be read."""
@@ -50,15 +57,28 @@ class Observer:
 
     def position(self) -> PositionBlock | None:
         """The router's position block, or None when there is none."""
-        try:
-            if self._position is None:
-                self._position = SeqlockReader(self._prefix, "position", POSITION_BLOCK_SIZE)
-            self._position.reattach()
-            data = self._position.read_bytes()
-        except SegmentError:
-            self._position = None
-            return None
+        self._position, data = self._block(self._position, "position", POSITION_BLOCK_SIZE)
         return decode_position_block(data) if data is not None else None
+
+    def mark(self) -> int | None:
+        """Mid of the last top of book, else the last trade, Price(4); None when there is neither."""
+        self._top, data = self._block(self._top, "top", BOOK_EVENT_SIZE)
+        if data is None:
+            return None
+        top = decode_book_event(data)
+        if top.bid_price and top.ask_price:
+            return (top.bid_price + top.ask_price) // 2
+        return top.last_price or None
+
+    def _block(
+        self, reader: SeqlockReader | None, name: str, size: int
+    ) -> tuple[SeqlockReader | None, bytes | None]:
+        try:
+            reader = reader or SeqlockReader(self._prefix, name, size)
+            reader.reattach()
+            return reader, reader.read_bytes()
+        except SegmentError:
+            return None, None
 
     def router_epoch(self) -> int | None:
         """The fencing epoch of the running router, None when none runs."""
