@@ -147,20 +147,23 @@ cdef class Venue:
     # --- the loop ---
 
     def run(self, int64_t duration_ms):
+        """Turn the loop for this long, at least once."""
         cdef int64_t now = monotonic_ns()
         cdef int64_t until = now + duration_ms * 1_000_000
         cdef int fds[IDLE_MAX_FDS]
         cdef int count
         with nogil:
-            while now < until:
+            while True:
                 if self._pass(now):
                     self.idle.reset()
-                else:
+                elif now < until:
                     count = self.entry.watch(fds, IDLE_MAX_FDS - 2)
                     fds[count] = self.feed.rerequest_fd
                     fds[count + 1] = self.glimpse.listener
                     self.idle.idle_until_fds(fds, count + 2)
                 now = monotonic_ns()
+                if now >= until:
+                    break
 
     cdef int _pass(self, int64_t now) noexcept nogil:
         cdef int work
