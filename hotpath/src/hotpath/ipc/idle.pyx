@@ -39,11 +39,11 @@ cdef class IdleStrategy:
             cpu_relax()
             return 0
         if self._passes < IDLE_SPIN_PASSES:
-            self._passes += 1
+            self._passes = self._passes + 1
             self._sleep_ns = FIRST_SLEEP_NS
             return 0
         if self._passes < IDLE_PAUSE_PASSES:
-            self._passes += 1
+            self._passes = self._passes + 1
             cpu_relax()
             return 0
         sleep_ns = self._sleep_ns

@@ -22,7 +22,7 @@ cdef enum:
     JOURNAL_VERSION = 1
     HEADER_SIZE = 4096
     MAX_RECORD_SIZE = 65536
-    MAX_SEGMENT_RECORDS = 1 << 24
+    MAX_SEGMENT_RECORDS = 0x1000000
     REOPEN_INTERVAL_NS = 1000000   # a reader at the end of a segment looks for the next file at most this often
 
 # "IRONJRN1" in memory on a little-endian host.
@@ -353,10 +353,10 @@ cdef class JournalWriter:
         cdef uint64_t sequence = self._next
         store_relaxed_u64(&self._commit.checksum, _checksum(self._record, self.record_size, sequence))
         store_release_u64(&self._commit.sequence, sequence)
-        self._next += 1
-        self._room -= 1
-        self._record += self.record_size
-        self._commit += 1
+        self._next = self._next + 1
+        self._room = self._room - 1
+        self._record = self._record + self.record_size
+        self._commit = self._commit + 1
         return sequence
 
     cdef uint64_t append(self, const void *record) noexcept nogil:
@@ -501,7 +501,7 @@ cdef class JournalReader:
                 self.failure = f"{self._current.path}: record {self._next} is damaged; restore this file"
             self._failed = True
             return NULL
-        self._next += 1
+        self._next = self._next + 1
         return record
 
     cdef bint _open_next(self) noexcept nogil:

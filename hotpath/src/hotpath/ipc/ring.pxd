@@ -41,13 +41,13 @@ cdef class RingProducer:
         if self._next - self._cached_head > self._mask:
             self._cached_head = load_acquire_u64(self._head)
             if self._next - self._cached_head > self._mask:
-                self.refused += 1
+                self.refused = self.refused + 1
                 return NULL
         return self._slots + (self._next & self._mask) * self.slot_size
 
     # Makes the claimed slot visible. Only after a claim() that was not NULL.
     cdef inline void publish(self) noexcept nogil:
-        self._next += 1
+        self._next = self._next + 1
         store_release_u64(self._tail, self._next)
 
     cdef inline uint64_t free_slots(self) noexcept nogil:
@@ -100,7 +100,7 @@ cdef class RingConsumer:
 
     # Gives the polled slot back. Only after a poll() that was not NULL.
     cdef inline void release(self) noexcept nogil:
-        self._next += 1
+        self._next = self._next + 1
         store_release_u64(self._head, self._next)
 
     cdef inline uint64_t backlog(self) noexcept nogil:
@@ -115,7 +115,7 @@ cdef class RingConsumer:
         cdef uint64_t skipped = tail - self._next
         self._next = tail
         self._cached_tail = tail
-        self.discarded += skipped
+        self.discarded = self.discarded + skipped
         store_release_u64(self._head, tail)
         return skipped
 

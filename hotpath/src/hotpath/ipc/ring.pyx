@@ -24,7 +24,7 @@ from hotpath.ipc.segment import ProducerState, SegmentError
 
 cdef enum:
     MAX_SLOT_SIZE = 65536
-    MAX_RING_BYTES = 1 << 30
+    MAX_RING_BYTES = 0x40000000
 
 # Stands in for a consumer while the producer drops what a dead one left unread.
 cdef uint64_t CONSUMER_LOCKED = UINT64_MAX
@@ -91,7 +91,7 @@ cdef class RingProducer:
             return -1  # a consumer attached in between
         dropped = self._next - load_acquire_u64(self._head)
         self._cached_head = self._next
-        self.reclaimed += dropped
+        self.reclaimed = self.reclaimed + dropped
         store_release_u64(self._head, self._next)
         store_release_u64(self._consumer_id, 0)
         return <int64_t>dropped

@@ -51,7 +51,7 @@ cdef class SeqlockWriter:
         fence_release()  # no payload store may become visible before the odd sequence
         for i in range(self._words):
             store_relaxed_u64(&self._payload[i], source[i])
-        self._next += 2
+        self._next = self._next + 2
         store_release_u64(self._sequence, self._next)
 
     cdef void mark_closed(self) noexcept nogil:
