@@ -72,8 +72,9 @@ async def run(settings: config.OmsConfig) -> None:
             if task.done():
                 task.result()
     finally:
-        for task in (working, serving, stopping):
-            task.cancel()
+        working.cancel()
+        serving.cancel()
+        stopping.cancel()
         await asyncio.gather(working, serving, stopping, return_exceptions=True)
         await bus.close()
         pool.terminate()

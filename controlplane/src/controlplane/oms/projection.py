@@ -116,6 +116,7 @@ class WorkingSet:
 
     orders: dict[NumberKey, Order] = field(default_factory=dict)
     refused: dict[IdKey, Order] = field(default_factory=dict)
+    by_id: dict[IdKey, Order] = field(default_factory=dict)  # orders that a person vouched to be gone
     known_ids: set[IdKey] = field(default_factory=set)
     fills: dict[FillKey, Fill] = field(default_factory=dict)
     positions: dict[PositionKey, Position] = field(default_factory=dict)
@@ -138,6 +139,8 @@ class WorkingSet:
         """One event; the next of its source."""
         if event.kind is OrderEventKind.REFUSED:
             self._refused(event)
+        elif vouched_gone(event):
+            self._vouched_gone(event)
         elif event.kind in ORDER_KINDS and event.user_ref_num > 0:
             self._order_event(event)
 
@@ -153,6 +156,21 @@ class WorkingSet:
         order.reason = event.reason
         self.refused[key] = order
         self.known_ids.add(key)
+        self._touch(order, event)
+
+    def _vouched_gone(self, event: OrderEventMessage) -> None:
+        key = (event.host, event.strategy_epoch, event.order_id)
+        order = self.by_id.get(key) or next(
+            (each for each in self.orders.values() if (each.host, each.strategy_epoch, each.order_id) == key), None
+        )
+        if order is None:
+            self.problems.append((event, f"order {event.order_id} of an earlier venue session is not known"))
+            return
+        order = self.orders.setdefault(order.number_key, order)
+        order.canceled += order.leaves
+        order.leaves = 0
+        order.state = "CANCELED"
+        order.reason = event.reason
         self._touch(order, event)
 
     def _order_event(self, event: OrderEventMessage) -> None:
@@ -269,6 +287,14 @@ class WorkingSet:
         if position.cost.quantity != event.position:
             source = (event.host, event.role)
             self.position_mismatches[source] = self.position_mismatches.get(source, 0) + 1
+
+
+def vouched_gone(event: OrderEventMessage) -> bool:
+    """A cancel that no venue sent: a person says that an order of an earlier venue session is gone.
+
+    The event carries the session of its own time, so its order is found by the strategy's id.
+    """
+    return event.kind is OrderEventKind.CANCELED and event.venue_sequence == 0
 
 
 def _create(event: OrderEventMessage) -> Order:

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from controlplane.oms.pnl import AverageCost
-from controlplane.oms.projection import Fill, FillKey, NumberKey, Order, Position, PositionKey, WorkingSet
+from controlplane.oms.projection import (
+    Fill,
+    FillKey,
+    IdKey,
+    NumberKey,
+    Order,
+    Position,
+    PositionKey,
+    WorkingSet,
+    vouched_gone,
+)
 from controlplane.oms.sequencing import Cursor, Step, advance
 from wire.consumer import StreamMessage
 from wire.messages import OrderEventKind, OrderEventMessage, WireError, decode_order_event
@@ -334,7 +344,8 @@ async def _apply(
 async def _load(connection: Any, events: list[OrderEventMessage]) -> WorkingSet:
     work = WorkingSet()
     numbers: set[NumberKey] = set()
-    ids: set[tuple[str, int, int]] = set()
+    ids: set[IdKey] = set()
+    gone: set[IdKey] = set()
     fill_keys: set[FillKey] = set()
     positions: set[PositionKey] = set()
     broken: set[PositionKey] = set()
@@ -344,12 +355,24 @@ async def _load(connection: Any, events: list[OrderEventMessage]) -> WorkingSet:
                 numbers.add((event.host, event.session, number))
         if event.kind is OrderEventKind.REFUSED and event.order_id:
             ids.add((event.host, event.strategy_epoch, event.order_id))
+        if vouched_gone(event):
+            gone.add((event.host, event.strategy_epoch, event.order_id))
         if event.kind in (OrderEventKind.EXECUTED, OrderEventKind.BROKEN):
             fill_keys.add((event.host, event.session, event.user_ref_num, event.match_number))
             positions.add((event.host, event.symbol))
         if event.kind is OrderEventKind.BROKEN:
             broken.add((event.host, event.symbol))
     await _load_orders(connection, work, numbers)
+    if gone:
+        rows = await connection.fetch(
+            f"SELECT {', '.join(_ORDER_COLUMNS)} FROM orders WHERE (host, strategy_epoch, order_id) IN "
+            "(SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])) AND user_ref_num > 0 ORDER BY id",
+            *_columns(gone, 3),
+        )
+        for row in rows:
+            order = Order(**dict(row))
+            order = work.orders.setdefault(order.number_key, order)
+            work.by_id[order.host, order.strategy_epoch, order.order_id] = order
     if broken:
         # a broken trade changes the chain total of every order that replaced the one that traded
         while followers := {

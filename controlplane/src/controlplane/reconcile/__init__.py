@@ -1,0 +1,1 @@
+"""Compares the venue's ledger with the OMS database, order by order and fill by fill."""
