@@ -89,6 +89,9 @@ def test_every_truncation_is_refused(wire: str, message_: itch.Message) -> None:
     for length in range(len(data)):
         with pytest.raises(TruncatedError):
             itch.decode(data[:length])
+        with pytest.raises(TruncatedError):
+            itch.check(data[:length])
+    assert itch.check(data) == LENGTHS[message_.type]
 
 
 @each_vector
@@ -116,6 +119,8 @@ def test_unknown_types() -> None:
     for kind in set(range(256)) - {ord(kind) for kind in LENGTHS}:
         with pytest.raises(UnknownTypeError):
             itch.decode(bytes([kind]) + bytes(60))
+        with pytest.raises(UnknownTypeError):
+            itch.check(bytes([kind]))
 
 
 def test_decode_all_counts_skipped_types() -> None:

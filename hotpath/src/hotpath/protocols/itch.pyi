@@ -55,6 +55,7 @@ __all__ = [
     "StockTradingAction",
     "SystemEvent",
     "Trade",
+    "check",
     "decode",
     "decode_all",
     "decode_header",
@@ -63,6 +64,7 @@ __all__ = [
 
 LENGTHS: dict[str, int]
 
+def check(data: bytes) -> int: ...
 def decode(data: bytes) -> Message: ...
 def decode_header(data: bytes) -> Header: ...
 def decode_all(messages: Iterable[bytes]) -> tuple[list[Message], int]: ...

@@ -570,6 +570,14 @@ cdef int _encode_price_discovery(object message, uint8_t* out, size_t capacity) 
     return itch_encode_price_discovery(&m, out, capacity)
 
 
+def check(bytes data not None):
+    """Layout length of a message, without decoding it. Raises UnknownTypeError or TruncatedError."""
+    cdef int rc = itch_check(wire(data), <size_t>len(data))
+    if rc < 0:
+        raise error_for(rc, describe("ITCH", wire(data), <size_t>len(data)))
+    return rc
+
+
 def decode(bytes data not None):
     """Decode one message. Bytes beyond the layout are ignored, as newer revisions may append fields.
 
@@ -577,9 +585,8 @@ def decode(bytes data not None):
     """
     cdef const uint8_t* p = wire(data)
     cdef size_t n = <size_t>len(data)
-    cdef int rc = itch_check(p, n)
-    if rc < 0:
-        raise error_for(rc, describe("ITCH", p, n))
+    if n == 0 or itch_length(p[0]) == 0:
+        raise error_for(itch_check(p, n), describe("ITCH", p, n))
     if p[0] == ITCH_SYSTEM_EVENT:
         return _decode_system_event(p, n)
     if p[0] == ITCH_STOCK_DIRECTORY:
