@@ -35,7 +35,9 @@ def lines(orders: list[dict[str, Any]]) -> list[str]:
     return [*listed, f"cancel-proof done open_at_signal={len(orders)} {summary}"]
 
 
-def write(path: Path, orders: list[dict[str, Any]], *, epoch: int, session: str, signal: str, elapsed_ms: float) -> None:
+def write(
+    path: Path, orders: list[dict[str, Any]], *, epoch: int, session: str, signal: str, elapsed_ms: float
+) -> None:
     """The same as JSON, durable before it returns."""
     document = {
         "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -45,7 +47,19 @@ def write(path: Path, orders: list[dict[str, Any]], *, epoch: int, session: str,
         "elapsed_ms": round(elapsed_ms, 3),
         "unknown": sum(outcome(order) == "unknown" for order in orders),
         "orders": [
-            {key: order[key] for key in ("user_ref_num", "strategy_epoch", "order_id", "cl_ord_id", "side", "price", "quantity", "filled")}
+            {
+                key: order[key]
+                for key in (
+                    "user_ref_num",
+                    "strategy_epoch",
+                    "order_id",
+                    "cl_ord_id",
+                    "side",
+                    "price",
+                    "quantity",
+                    "filled",
+                )
+            }
             | {"outcome": outcome(order)}
             for order in orders
         ],

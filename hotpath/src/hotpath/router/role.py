@@ -219,7 +219,9 @@ class OrderRouter:
         delay = min(self._back_off_s, limit) * random.uniform(0.5, 1.0)
         self._back_off_s = min(self._back_off_s * 2, BACK_OFF_LAST_S)
         self._retry_ns = now + int(delay * 1e9)
-        problem = f"order entry {self._config.order_entry.host}:{self._config.order_entry.port}: {engine.describe_down()}"
+        problem = (
+            f"order entry {self._config.order_entry.host}:{self._config.order_entry.port}: {engine.describe_down()}"
+        )
         if problem != self._problem:
             self._log.warning("session down", reason=problem, open_orders=self._table.open_count)
         self._problem = problem
@@ -259,9 +261,7 @@ class OrderRouter:
         if not within:
             self._problem = f"{breaks} breaks against the venue's stream, {self._config.reconcile_break_threshold} allowed; see the log"
         elif unknown:
-            self._problem = (
-                f"{unknown} orders of an earlier venue session are unknown; confirm with the venue, then create {settle} and restart"
-            )
+            self._problem = f"{unknown} orders of an earlier venue session are unknown; confirm with the venue, then create {settle} and restart"
         else:
             self._problem = ""
         report = self._log.info if engine.reconciled else self._log.error
@@ -345,7 +345,9 @@ class OrderRouter:
             "session": "" if stage == "up" else (self._problem if stage == "idle" else stage),
             "reconciled": "" if engine.reconciled else (self._problem or f"order session {stage}"),
             "not_killed": killed,
-            "mode": "" if engine.mode == TradingMode.MODE_ACTIVE else TradingMode(engine.mode).name.removeprefix("MODE_"),
+            "mode": ""
+            if engine.mode == TradingMode.MODE_ACTIVE
+            else TradingMode(engine.mode).name.removeprefix("MODE_"),
             "lease": "" if engine.lease_ok else "the risk lease has expired",
             "journal": "" if room else (self._journal.failure or "no room for the events of new orders"),
             "position": ""
@@ -360,7 +362,9 @@ class OrderRouter:
             if reason != self._gates.get(name):
                 self._status.gate(name, not reason, reason[:95])
                 if name in self._gates:
-                    (self._log.warning if reason else self._log.info)("gate closed" if reason else "gate open", gate=name, reason=reason)
+                    (self._log.warning if reason else self._log.info)(
+                        "gate closed" if reason else "gate open", gate=name, reason=reason
+                    )
                 self._gates[name] = reason
         if not engine.draining:
             ready = not any(reasons.values())
@@ -398,5 +402,7 @@ class OrderRouter:
         )
         self._log.info("stopped", signal=signal, orders=len(final), unknown=unknown, elapsed_ms=f"{elapsed_ms:.1f}")
         if unknown:
-            print(f"{ROLE}: {unknown} orders are not proven to be cancelled; check them with the venue", file=sys.stderr)
+            print(
+                f"{ROLE}: {unknown} orders are not proven to be cancelled; check them with the venue", file=sys.stderr
+            )
         return 1 if unknown else 0
