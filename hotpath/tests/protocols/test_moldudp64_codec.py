@@ -124,8 +124,7 @@ def test_pack_fills_a_packet_to_the_last_byte() -> None:
     assert [len(p) for p in moldudp64.pack(SESSION, 1, [b"x" * 8] * 4, 39)] == [30, 30, 30, 30]
 
 
-def test_pack_stops_at_the_largest_count() -> None:
-    # reachable only with empty messages: 0xFFFE blocks of 2 bytes exceed a datagram, so the byte limit cuts first
+def test_pack_of_empty_messages_is_cut_by_the_datagram_before_the_largest_count() -> None:
     packets = moldudp64.pack(SESSION, 1, [b""] * 40000, moldudp64.MAX_DATAGRAM)
     assert [len(moldudp64.decode(p).messages) for p in packets] == [32743, 7257]
 
