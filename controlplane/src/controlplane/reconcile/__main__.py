@@ -42,25 +42,27 @@ async def one_pass(client: httpx.AsyncClient, args: Arguments, password: str | N
 
 
 async def reconcile(args: Arguments, password: str | None) -> tuple[Comparison, int]:
-    """The last comparison, and how many differences passed away while waiting. Raises SourceError.
+    """The last comparison, and how many of its differences are only on their way. Raises SourceError.
 
-    With time to wait, a difference counts when it stood unchanged over two passes: what is still on its way to the
-    database changes or goes.
+    Until there is none or the time to wait is over, it compares again; then a difference counts when it stood unchanged
+    over two passes: what belongs to trading under way changes or goes.
     """
     deadline = time.monotonic() + args.wait
     async with httpx.AsyncClient(base_url=args.venue_url, timeout=10.0) as client:
         comparison = await one_pass(client, args, password)
-        seen = set(comparison.differences)
+        passing = 0
         while comparison.differences and time.monotonic() < deadline:
-            standing = set(comparison.differences)
+            before = set(comparison.differences)
             await asyncio.sleep(PASS_S)
             comparison = await one_pass(client, args, password)
-            seen |= set(comparison.differences)
-            comparison.differences = [each for each in comparison.differences if each in standing]
-        return comparison, len(seen - set(comparison.differences))
+            if time.monotonic() >= deadline:
+                standing = [each for each in comparison.differences if each in before]
+                passing = len(comparison.differences) - len(standing)
+                comparison.differences = standing
+        return comparison, passing
 
 
-def report(comparison: Comparison, passed: int, limit: int) -> str:
+def report(comparison: Comparison, passing: int, limit: int) -> str:
     """For people."""
     found = comparison.differences
     lines = [str(each) for each in found[:limit]]
@@ -74,20 +76,20 @@ def report(comparison: Comparison, passed: int, limit: int) -> str:
         f"fills      venue {comparison.venue_fills}, OMS {comparison.oms_fills}",
         f"position   venue {comparison.venue_position}, OMS {comparison.oms_position}",
     ]
-    if passed:
-        lines.append(f"settled    {passed} differences that went away while waiting")
+    if passing:
+        lines.append(f"under way  {passing} differences of this moment, of trading that goes on")
     detail = f" ({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))})" if kinds else ""
     lines.append(f"differences {len(found)}{detail}")
     return "\n".join(lines)
 
 
-def as_json(comparison: Comparison, passed: int, limit: int) -> str:
+def as_json(comparison: Comparison, passing: int, limit: int) -> str:
     """For programs."""
     found: list[Difference] = comparison.differences
     body = asdict(comparison) | {
         "differences": msgspec.to_builtins(found[:limit]),
         "difference_count": len(found),
-        "settled": passed,
+        "under_way": passing,
         "equal": not found,
     }
     return msgspec.json.encode(body).decode()
@@ -112,11 +114,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments, namespace=Arguments())
     try:
         password = args.password_file.read_text("utf-8").strip() if args.password_file else None
-        comparison, passed = asyncio.run(reconcile(args, password))
+        comparison, passing = asyncio.run(reconcile(args, password))
     except (SourceError, OSError) as error:
         print(f"reconcile: not compared: {error}", file=sys.stderr)
         return NOT_COMPARED
-    print((as_json if args.json else report)(comparison, passed, max(0, args.limit)))
+    print((as_json if args.json else report)(comparison, passing, max(0, args.limit)))
     return DIFFERENT if comparison.differences else EQUAL
 
 

@@ -35,7 +35,7 @@ async def _pages(client: httpx.AsyncClient, path: str, kind: type[_Row]) -> list
         try:
             answer = await client.get(path, params=query)
         except httpx.HTTPError as error:
-            raise SourceError(f"venue {client.base_url}{path}: {error or type(error).__name__}") from error
+            raise SourceError(f"venue {client.base_url}{path}: {str(error) or type(error).__name__}") from error
         if answer.status_code != 200:
             raise SourceError(f"venue {answer.url}: status {answer.status_code}: {answer.text[:200]}")
         try:
