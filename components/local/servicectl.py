@@ -69,7 +69,7 @@ def _exclusive(run_dir: Path) -> Iterator[None]:
 
 def start_supervisor(run_dir: Path) -> int:
     """Start supervisord unless it runs, with every unit that was applied before. Returns its pid."""
-    for folder in ("log", "units"):
+    for folder in ("data", "log", "units"):
         (run_dir / folder).mkdir(parents=True, exist_ok=True)
     with _exclusive(run_dir):
         if pid := supervisor_pid(run_dir):
