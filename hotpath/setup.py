@@ -66,7 +66,7 @@ if DEBUG:
         link_args.append(f"-fsanitize={sanitizer}")
 else:
     _sanitizers(FLAVOUR)
-    compile_args += ["-O3", "-g0", "-fno-plt"]
+    compile_args += ["-O2", "-g0", "-fno-plt"]
     link_args += ["-Wl,-O1", "-Wl,--strip-debug"]
 
 extensions = [

@@ -138,9 +138,7 @@ def test_a_step_runs_again_only_when_an_input_or_an_output_is_not_as_stamped(tmp
 
 def test_a_failed_step_shows_its_log_and_the_fix_and_stops_the_rest(tmp_path: Path) -> None:
     ran: list[str] = []
-    good, bad, never = (
-        step(tmp_path, "a", ran, key, fails=key == "second") for key in ("first", "second", "third")
-    )
+    good, bad, never = (step(tmp_path, "a", ran, key, fails=key == "second") for key in ("first", "second", "third"))
     with pytest.raises(BootstrapError) as error:
         run(tmp_path, good, bad, never)
     assert ran == ["first", "second"]
@@ -152,6 +150,17 @@ def test_a_failed_step_shows_its_log_and_the_fix_and_stops_the_rest(tmp_path: Pa
     with pytest.raises(BootstrapError):
         run(tmp_path, good, bad, never)
     assert ran == ["second"], "what succeeded is not done again"
+
+
+def test_the_line_that_names_the_mistake_is_shown_even_when_much_follows_it(tmp_path: Path) -> None:
+    script = "print('src/a.pyx:3:14: no such name'); [print('noise', i) for i in range(500)]; raise SystemExit(1)"
+    broken = Step("one", "one", "a", (), lambda log: print(log.run([sys.executable, "-c", script], timeout=20)))
+    with pytest.raises(BootstrapError) as error:
+        run(tmp_path, broken)
+    text = str(error.value)
+    assert "src/a.pyx:3:14: no such name" in text
+    assert "noise 499" in text
+    assert "noise 1\n" not in text
 
 
 def test_a_command_is_tried_a_bounded_number_of_times_and_ended_at_its_limit(
