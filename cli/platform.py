@@ -17,6 +17,7 @@ from cli.status import collect, first_order_seen, render_table
 from components.local import servicectl
 from components.local.engine import EnginePin
 from rehearsal.toolchain import command_plugin
+from stacks.local import shm_prefix
 from stacks.settings import LocalSettings, from_file
 
 TRADING_PATIENCE_S = 15
@@ -159,7 +160,7 @@ def down(stack: Stack, args: argparse.Namespace) -> int:
         render_stack_file(stack, {})
         console.print(f"pulumi destroy --stack {stack.name}")
         run(stack, "destroy", Progress())
-    servicectl.stop_supervisor(stack.run_dir)  # what a crashed `up` may have left
+    servicectl.stop_supervisor(stack.run_dir, shm_prefix(stack.run_dir))  # what a crashed `up` may have left
     if args.delete_data:
         shutil.rmtree(stack.run_dir, ignore_errors=True)
         console.print("everything is stopped and its data is deleted")

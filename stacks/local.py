@@ -48,7 +48,6 @@ def hot_path_args(
         engine_sha256=engine_sha256,
         host=supervisor.run_dir.name,
         environment=settings.environment,
-        shm_prefix=shm_prefix(supervisor.run_dir),
         secrets=supervisor.run_dir / "secrets",
         symbol=settings.symbol,
         tick=price4(settings.instrument.tick),
@@ -98,7 +97,8 @@ def _control_plane_digest(root: Path) -> str:
 
 def program(settings: LocalSettings, layout: Layout) -> None:
     """Declare the stack."""
-    supervisor_args = SupervisorArgs(run_dir=layout.stack_run(pulumi.get_stack()), repository=layout.root)
+    run_dir = layout.stack_run(pulumi.get_stack())
+    supervisor_args = SupervisorArgs(run_dir=run_dir, repository=layout.root, shm_prefix=shm_prefix(run_dir))
     pin = EnginePin.model_validate_json(layout.engine_manifest.read_bytes())
     supervisor = Supervisor("supervisor", supervisor_args)
     secrets = LocalSecrets("secrets", LocalSecretsArgs(supervisor=supervisor_args))

@@ -71,7 +71,6 @@ class HotPathArgs(_Frozen):
     engine_sha256: str
     host: str
     environment: str
-    shm_prefix: str
     secrets: Path
     symbol: str
     tick: int
@@ -98,7 +97,7 @@ def role_config(role: str, args: HotPathArgs) -> dict[str, Any]:
         "runtime": {
             "host": args.host,
             "environment": args.environment,
-            "shm_prefix": args.shm_prefix,
+            "shm_prefix": args.supervisor.shm_prefix,
             "run_dir": str(run_dir),
             "data_dir": str(run_dir / "data" / role),
             "idle": {"mode": args.idle},

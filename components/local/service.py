@@ -22,6 +22,7 @@ class SupervisorArgs(BaseModel):
 
     run_dir: Path
     repository: Path
+    shm_prefix: str  # of the shared-memory segments of the stack's processes
 
 
 class ServiceArgs(BaseModel):
@@ -50,7 +51,7 @@ class Supervisor(pulumi.ComponentResource):
         self.daemon = local.Command(
             f"{name}-daemon",
             create=servicectl(args, "supervisor-start"),
-            delete=servicectl(args, "supervisor-stop"),
+            delete=servicectl(args, "supervisor-stop", "--shm-prefix", args.shm_prefix),
             dir=str(args.repository),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -3,7 +3,7 @@
     python -m components.local.servicectl supervisor-start --run-dir DIR
     python -m components.local.servicectl apply            --run-dir DIR   (unit JSON on standard input)
     python -m components.local.servicectl remove           --run-dir DIR --name NAME
-    python -m components.local.servicectl supervisor-stop  --run-dir DIR
+    python -m components.local.servicectl supervisor-stop  --run-dir DIR --shm-prefix PREFIX
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from components.local.supervisor_config import SOCKET_PATH_LIMIT, render_program
 from components.unit import CommandReadiness, HttpReadiness, TcpReadiness, Unit
 
 POLL_S = 0.05
+SHARED_MEMORY = Path("/dev/shm")
 LOG_TAIL_LINES = 15
 
 
@@ -85,14 +86,14 @@ def start_supervisor(run_dir: Path) -> int:
         return _until(lambda: supervisor_pid(run_dir), 10, "supervisord does not answer on its socket")
 
 
-def stop_supervisor(run_dir: Path) -> None:
-    """Stop every service, then supervisord, and wait until it is gone."""
-    pid = supervisor_pid(run_dir)
-    if pid is None:
-        return
-    connect(run_dir).shutdown()
-    _until(lambda: not Path(f"/proc/{pid}").exists() or None, 120, f"supervisord (pid {pid}) does not stop")
+def stop_supervisor(run_dir: Path, shm_prefix: str) -> None:
+    """Stop every service, then supervisord, wait until it is gone, and remove the shared memory they leave."""
+    if pid := supervisor_pid(run_dir):
+        connect(run_dir).shutdown()
+        _until(lambda: not Path(f"/proc/{pid}").exists() or None, 120, f"supervisord (pid {pid}) does not stop")
     supervisor_socket(run_dir).unlink(missing_ok=True)
+    for segment in SHARED_MEMORY.glob(f"{shm_prefix}.*"):
+        segment.unlink(missing_ok=True)
 
 
 def _until(probe: Any, timeout_s: float, failure: str) -> Any:
@@ -213,12 +214,15 @@ def main() -> int:
     parser.add_argument("action", choices=("supervisor-start", "supervisor-stop", "apply", "remove"))
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--name", help="the service (remove)")
+    parser.add_argument("--shm-prefix", help="of the stack's shared-memory segments (supervisor-stop)")
     args = parser.parse_args()
     try:
         if args.action == "supervisor-start":
             print(f"supervisord: pid {start_supervisor(args.run_dir)}")
         elif args.action == "supervisor-stop":
-            stop_supervisor(args.run_dir)
+            if not args.shm_prefix:
+                parser.error("supervisor-stop needs --shm-prefix")
+            stop_supervisor(args.run_dir, args.shm_prefix)
         elif args.action == "apply":
             apply(args.run_dir, Unit.model_validate_json(sys.stdin.read()))
         elif args.name:

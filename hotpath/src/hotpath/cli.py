@@ -52,13 +52,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hotpath",
         description="Ironlane's engine: one process per role.",
-        epilog="exit codes: 0 done, 1 not ready or stopped with a problem, 2 wrong usage, 78 configuration cannot be used",
+        epilog="exit codes: 0 done, 1 not ready or stopped with a problem, 2 wrong usage, 78 unusable configuration",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     run = commands.add_parser(
-        "run", help="run a role until SIGTERM", description="Run a role in the foreground; SIGTERM or SIGINT stops it gracefully."
+        "run",
+        help="run a role until SIGTERM",
+        description="Run a role in the foreground; SIGTERM or SIGINT stops it gracefully.",
     )
     run.add_argument("role", choices=sorted(ROLES), metavar="ROLE", help=", ".join(sorted(ROLES)))
     run.add_argument("--config", required=True, metavar="FILE", help="the role's JSON configuration file")
@@ -67,12 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     ready = commands.add_parser(
         "ready",
         help="wait until a role is ready",
-        description="Wait until the role's process runs, its heartbeat is young and all its gates are open; print each gate.",
+        description="Wait until a role's process runs, its heartbeat is young and all gates are open; print each gate.",
     )
     ready.add_argument("role", choices=sorted(ROLES), metavar="ROLE", help=", ".join(sorted(ROLES)))
     ready.add_argument("--config", required=True, metavar="FILE", help="the role's JSON configuration file")
     ready.add_argument(
-        "--timeout", type=_seconds, default=10.0, metavar="S", help="seconds to wait, 0 to look once (default: %(default)s)"
+        "--timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds to wait, 0 to look once (default: %(default)s)",
     )
     ready.set_defaults(command=_ready)
 
@@ -98,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     latency.set_defaults(command=_latency)
 
     check = commands.add_parser(
-        "check-flow", help="check a LOBSTER message file", description="Read a LOBSTER message file and check every row."
+        "check-flow",
+        help="check a LOBSTER message file",
+        description="Read a LOBSTER message file and check every row.",
     )
     check.add_argument("file", metavar="FILE", help=".csv or .csv.gz")
     check.add_argument("--on-bad-row", choices=("stop", "skip"), default="stop", help="default: %(default)s")
@@ -165,7 +173,9 @@ def _ready(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    prefix = _shm_prefix(options.config)
+    from hotpath.config import load_runtime
+
+    prefix = load_runtime(options.config).shm_prefix
     from hotpath.ipc.segment import SegmentError, SegmentMissing
     from hotpath.ipc.status import read_status
 
@@ -188,7 +198,9 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _latency(options: argparse.Namespace) -> int:
-    prefix = _shm_prefix(options.config)
+    from hotpath.config import load_runtime
+
+    prefix = load_runtime(options.config).shm_prefix
     from hotpath import latency_report
 
     rows = latency_report.report(prefix, options.until_eof)
@@ -209,29 +221,9 @@ def _check_flow(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _shm_prefix(path: str) -> str:
-    """The prefix from any role's file: only the shared part is read."""
-    import msgspec
-
-    from hotpath.config import ConfigError
-
-    class Runtime(msgspec.Struct):
-        shm_prefix: str
-
-    class AnyRole(msgspec.Struct):
-        runtime: Runtime
-
-    try:
-        with open(path, "rb") as file:
-            return msgspec.json.decode(file.read(), type=AnyRole).runtime.shm_prefix
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); pass --config FILE with a role's file") from error
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}; pass --config FILE with a role's file") from error
-
-
 def _print_status(status: RoleStatus, *, counters: bool = False) -> None:
-    print(f"{status['role']}: {status['state']} pid={status['pid']} epoch={status['epoch']} ready={'yes' if status['ready'] else 'no'}")
+    ready = "yes" if status["ready"] else "no"
+    print(f"{status['role']}: {status['state']} pid={status['pid']} epoch={status['epoch']} ready={ready}")
     for gate in status["gates"]:
         print(f"  {'ok  ' if gate['ok'] else 'FAIL'} {gate['name']}{': ' + gate['reason'] if gate['reason'] else ''}")
     if counters:

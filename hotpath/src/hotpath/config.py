@@ -131,7 +131,7 @@ class OrderRouterConfig(_Config):
     cancel_deadline_ms: int = 3000
     reconcile_timeout_ms: int = 5000
     reconcile_break_threshold: int = 0  # more breaks than this: HALTED
-    reconcile_max_messages: int = 200_000  # venue messages read again at login to compare; older ones are taken from the journal
+    reconcile_max_messages: int = 200_000  # venue messages read again and compared at login; older: from the journal
     max_orders: int = 1_048_576
     journal_segment_records: int = 65_536
     journal_max_segments: int = 1024
@@ -155,7 +155,11 @@ class AgentConfig(_Config):
     publish_window: int = 512  # order events in flight to JetStream
 
 
-T = TypeVar("T", bound=_Config)
+class _AnyRole(msgspec.Struct):
+    runtime: Runtime
+
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def load(path: str | Path, kind: type[T]) -> T:
@@ -164,8 +168,15 @@ def load(path: str | Path, kind: type[T]) -> T:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); pass --config FILE with a file that `pulumi up` rendered") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); pass --config FILE with a file that `pulumi up` rendered"
+        ) from error
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.DecodeError as error:  # ValidationError names the key as `$.a.b`
         raise ConfigError(f"{path}: {error}; correct this key in the stack file and run `make up` again") from error
+
+
+def load_runtime(path: str | Path) -> Runtime:
+    """The part that every role's file has; its other keys are not looked at. Raises ConfigError as `load` does."""
+    return load(path, _AnyRole).runtime

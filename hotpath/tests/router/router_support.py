@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from hotpath.ipc.journal import JournalReader
 from hotpath.ipc.layouts import (
     BOOK_EVENT_SIZE,
     CONTROL_BLOCK_SIZE,
@@ -37,7 +38,6 @@ from hotpath.ipc.layouts import (
     encode_control_block,
     encode_intent,
 )
-from hotpath.ipc.journal import JournalReader
 from hotpath.ipc.ring import RingConsumer, RingProducer
 from hotpath.ipc.segment import SegmentMissing, remove_segments
 from hotpath.ipc.seqlock import SeqlockReader, SeqlockWriter
@@ -215,7 +215,8 @@ class ScriptedVenue:
         elif isinstance(message, ouch.MassCancel):
             self.before_mass_cancel()
             if self._fresh(message.user_ref_num):
-                self.send(ouch.MassCancelResponse(1, message.user_ref_num, message.firm, message.symbol, ouch.Options()))
+                echo = ouch.MassCancelResponse(1, message.user_ref_num, message.firm, message.symbol, ouch.Options())
+                self.send(echo)
                 for number in list(self.orders):
                     self.cancel(number, "U")
         elif isinstance(message, ouch.AccountQuery):
@@ -224,8 +225,9 @@ class ScriptedVenue:
 
 def accepted(order: ouch.EnterOrder, reference: int = 1) -> ouch.OrderAccepted:
     return ouch.OrderAccepted(
-        1, order.user_ref_num, order.side, order.quantity, order.symbol, order.price, order.time_in_force, order.display,
-        reference, order.capacity, order.iso_eligibility, order.cross_type, "L", order.cl_ord_id, ouch.Options(),
+        1, order.user_ref_num, order.side, order.quantity, order.symbol, order.price, order.time_in_force,
+        order.display, reference, order.capacity, order.iso_eligibility, order.cross_type, "L", order.cl_ord_id,
+        ouch.Options(),
     )  # fmt: skip
 
 
@@ -355,7 +357,8 @@ class Desk:
     def set_control(self, version: int, **fields: Any) -> None:
         block = ControlBlock(**({"version": version, "mode": 2} | LIMITS | fields))
         if self.control is None:
-            self.control = SeqlockWriter(self.prefix, "control", CONTROL_BLOCK_SIZE, initial=encode_control_block(block))
+            initial = encode_control_block(block)
+            self.control = SeqlockWriter(self.prefix, "control", CONTROL_BLOCK_SIZE, initial=initial)
         else:
             self.control.write_bytes(encode_control_block(block))
 

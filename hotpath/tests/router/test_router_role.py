@@ -96,10 +96,9 @@ def test_trades_refuses_and_stops_with_proof(tmp_path: Path) -> None:
             second: "cancelled",
             racing: "filled",
         }
-        assert desk.journal()[-2].kind == OrderEventKind.EVENT_CANCEL_PROOF_DONE or any(
-            event.kind == OrderEventKind.EVENT_CANCEL_PROOF_DONE and event.quantity == 2 and event.last_quantity == 0
-            for event in desk.journal()
-        )
+        proof = [event for event in desk.journal() if event.kind >= OrderEventKind.EVENT_CANCEL_PROOF]
+        assert [event.order_id for event in proof] == [second, racing, 0]
+        assert (proof[-1].quantity, proof[-1].last_quantity) == (2, 0)
         assert_gapless(desk)
         assert desk.venue.orders == {}
 

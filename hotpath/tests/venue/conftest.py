@@ -15,11 +15,11 @@ def start_venue(tmp_path: Path) -> Iterator[StartVenue]:
     """Start a venue in this process; `rows` become its replay file."""
     started: list[LocalVenue] = []
 
-    def start(rows: Sequence[Row] | None = None, **changes: Any) -> LocalVenue:
+    def start(rows: Sequence[Row] | None = None, serve_admin: bool = False, **changes: Any) -> LocalVenue:
         if rows is not None:
             file = write_rows(tmp_path / "flow.csv", rows)
             changes["flow"] = {"file": str(file), **changes.get("flow", {})}
-        venue = LocalVenue(make_config(tmp_path, **changes))
+        venue = LocalVenue(make_config(tmp_path, **changes), serve_admin=serve_admin)
         started.append(venue)
         return venue.start()
 

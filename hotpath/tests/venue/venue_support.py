@@ -21,6 +21,7 @@ from hotpath.config import VenueConfig
 from hotpath.ipc.segment import remove_segments
 from hotpath.process import RoleLog
 from hotpath.protocols import itch, moldudp64, ouch, soupbintcp
+from hotpath.venue.admin import LedgerPages
 from hotpath.venue.role import VenueProcess
 
 SYMBOL = "TEST"
@@ -224,8 +225,9 @@ class OuchClient(SoupClient):
 class LocalVenue:
     """The whole role assembled in this process; the test turns its loop."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], *, serve_admin: bool = False) -> None:
         self.config = config
+        self.serve_admin = serve_admin  # its thread takes a fifth of a second to end
         self.feed = Feed(config)
         self.log = io.StringIO()
         self.clients: list[SoupClient] = []
@@ -233,10 +235,10 @@ class LocalVenue:
 
     def start(self) -> LocalVenue:
         self.process = VenueProcess(msgspec.convert(self.config, VenueConfig), RoleLog("venue", self.log))
-        self.process.open()
+        self.process.open(serve_admin=self.serve_admin)
         return self
 
-    def turn(self, milliseconds: int = 2) -> None:
+    def turn(self, milliseconds: int) -> None:
         assert self.process is not None
         self.process.step(milliseconds)
 
@@ -244,7 +246,7 @@ class LocalVenue:
         deadline = time.monotonic() + DEADLINE_S
         while not condition():
             assert time.monotonic() < deadline, f"no {what} within {DEADLINE_S} s\n{self.log.getvalue()}"
-            self.turn()
+            self.turn(0)
 
     def client(self, username: str = "ALPHA", **login: Any) -> OuchClient:
         client = OuchClient(self.config["order_entry"]["port"])
@@ -270,6 +272,11 @@ class LocalVenue:
         if self.process is not None:
             self.process.close()
             self.process = None
+
+    @property
+    def ledger(self) -> LedgerPages:
+        assert self.process is not None
+        return self.process.ledger_pages
 
     def close(self) -> None:
         self.stop()

@@ -60,7 +60,8 @@ def run(config_path: str) -> int:
         password = Path(config.account.password_file).read_text().rstrip("\n")
     except OSError as error:
         raise ConfigError(
-            f"{config_path}: account.password_file {config.account.password_file}: {error.strerror}; the router needs it to log in"
+            f"{config_path}: account.password_file {config.account.password_file}: {error.strerror};"
+            " the router needs it to log in"
         ) from error
     try:
         router = OrderRouter(config, password, log)
@@ -259,9 +260,13 @@ class OrderRouter:
             engine.count_reconnect()
         self._back_off_s = BACK_OFF_FIRST_S
         if not within:
-            self._problem = f"{breaks} breaks against the venue's stream, {self._config.reconcile_break_threshold} allowed; see the log"
+            allowed = self._config.reconcile_break_threshold
+            self._problem = f"{breaks} breaks against the venue's stream, {allowed} allowed; see the log"
         elif unknown:
-            self._problem = f"{unknown} orders of an earlier venue session are unknown; confirm with the venue, then create {settle} and restart"
+            self._problem = (
+                f"{unknown} orders of an earlier venue session are unknown;"
+                f" confirm with the venue, then create {settle} and restart"
+            )
         else:
             self._problem = ""
         report = self._log.info if engine.reconciled else self._log.error
@@ -355,9 +360,8 @@ class OrderRouter:
             else f"{self._table.position} shares, limit {engine.max_position}",
         }
         if engine.halted and not reasons["reconciled"]:
-            reasons["reconciled"] = (
-                f"a venue message does not fit order {self._table.illegal_number} (type {chr(self._table.illegal_type or 63)})"
-            )
+            kind = chr(self._table.illegal_type or ord("?"))
+            reasons["reconciled"] = f"a venue message {kind} does not fit order {self._table.illegal_number}"
         for name, reason in reasons.items():
             if reason != self._gates.get(name):
                 self._status.gate(name, not reason, reason[:95])

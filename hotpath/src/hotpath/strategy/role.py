@@ -28,13 +28,8 @@ def run(config_path: str) -> int:
     config = load(config_path, StrategyConfig)
     log = RoleLog(ROLE)
     stop = StopSignal()
-    try:
-        # validated before anything is taken: a typing error must not disturb a running strategy
-        make_strategy(config.strategy, config.parameters, config.instrument, 1)
-        if config.timer_ms < 1 or config.cancel_deadline_ms < 0:
-            raise ConfigError("timer_ms must be at least 1 and cancel_deadline_ms at least 0")
-    except ConfigError as error:
-        raise ConfigError(f"{config_path}: {error}") from error
+    if config.timer_ms < 1 or config.cancel_deadline_ms < 0:
+        raise ConfigError(f"{config_path}: timer_ms must be at least 1 and cancel_deadline_ms at least 0")
     try:
         data_dir = Path(config.runtime.data_dir)
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -47,7 +42,7 @@ def run(config_path: str) -> int:
         number = epoch.advance(int(time.time()) - 1)
         strategy, is_python = make_strategy(config.strategy, config.parameters, config.instrument, number)
         runner = StrategyRunner(config, strategy, log)
-    except ValueError as error:
+    except (ConfigError, ValueError) as error:
         raise ConfigError(f"{config_path}: {error}") from error
     except (OSError, EpochError, SegmentError) as error:
         log.error("cannot start", error=error)

@@ -85,13 +85,13 @@ class AdminServer:
         snapshot: Callable[[], dict[str, Any]],
         gates: Callable[[], dict[str, str]],
         heartbeat_ns: Callable[[], int],
-        ledgers: list[Ledger],
+        pages: LedgerPages,
         start_flow: Callable[[], bool],
     ) -> None:
         self._snapshot = snapshot
         self._gates = gates
         self._heartbeat_ns = heartbeat_ns
-        self._pages = LedgerPages(ledgers)
+        self._pages = pages
         self._start_flow = start_flow
         self._socket = _bind(host, port)
         self._registry = CollectorRegistry()

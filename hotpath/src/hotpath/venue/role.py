@@ -16,7 +16,7 @@ from hotpath.ipc.journal import JournalError
 from hotpath.ipc.segment import SegmentError
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
-from hotpath.venue.admin import AdminServer
+from hotpath.venue.admin import AdminServer, LedgerPages
 from hotpath.venue.client_account import ClientAccount
 from hotpath.venue.execution_reports import ExecutionReports
 from hotpath.venue.flow import FlowError, FlowSource
@@ -68,7 +68,6 @@ class VenueProcess:
         self._errors: deque[str] = deque(maxlen=32)
         self._start_requested = False
         self._flow_state = ""
-        self._admin: AdminServer | None = None
         sys.setswitchinterval(0.0005)  # the admin thread gives the loop the interpreter back quickly
         started = time.monotonic()
         passwords = [_password(account) for account in config.accounts]
@@ -88,6 +87,7 @@ class VenueProcess:
         ]
         session = self._identity.session
         self._ledgers = [Ledger(account.username, session.decode(), account.directory) for account in self._accounts]
+        self.ledger_pages = LedgerPages(self._ledgers)
         self._status = StatusWriter(config.runtime.shm_prefix, ROLE, self._identity.starts, GATES, COUNTERS)
         self._latency = HistogramWriter(
             config.runtime.shm_prefix, f"latency.{ROLE}", ["order_turnaround"], self._identity.starts
@@ -164,7 +164,7 @@ class VenueProcess:
             self.snapshot,
             self._closed_gates,
             lambda: self._status.segment.heartbeat_ns,
-            self._ledgers,
+            self.ledger_pages,
             self._request_start,
         )
         self._status.gate("ports", True)
@@ -179,11 +179,11 @@ class VenueProcess:
         self.shut_down(stop.name)
         return 0
 
-    def open(self) -> None:
+    def open(self, *, serve_admin: bool = True) -> None:
         """Begin the feed session and the admin port; the flow too, unless it waits for a request."""
         self._venue.open(self._identity.feed_session, self._config.flow.start == "immediately")
-        assert self._admin is not None
-        self._admin.start()
+        if serve_admin:
+            self._admin.start()
         self._status.enter(RoleState.ACTIVE)
 
     def step(self, milliseconds: int) -> None:
@@ -221,8 +221,7 @@ class VenueProcess:
         )
 
     def close(self) -> None:
-        if self._admin is not None:
-            self._admin.stop()
+        self._admin.stop()
         for server in self._servers:
             server.close()
         self._feed.close()

@@ -1,0 +1,1 @@
+"""Benchmark loops in Cython, compiled on demand by `benchmarks.build`, which adds their folder to this package."""

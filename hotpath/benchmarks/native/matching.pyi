@@ -1,0 +1,6 @@
+from benchmarks.native.order_flow import OrderFlow
+from benchmarks.native.samples import Samples
+
+class MatchingRun:
+    def __init__(self, flow: OrderFlow, samples: Samples) -> None: ...
+    def round(self, timed: bool) -> tuple[int, dict[str, int]]: ...

@@ -1,0 +1,13 @@
+from typing import final
+
+@final
+class Samples:
+    """Latencies of one round in ns. Raises MemoryError."""
+
+    capacity: int
+    count: int
+    def __init__(self, capacity: int) -> None: ...
+    def clear(self) -> None: ...
+    def percentiles(self) -> dict[str, int]: ...
+
+def timer_pair(samples: Samples) -> None: ...
