@@ -1,0 +1,89 @@
+"""`bench`: measure the installed engine on this machine.
+
+The measuring runs in a process of its own, with the project's Python and the engine of the last build on its path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cli.engine import engine_site_packages, read_manifest
+from cli.paths import Layout
+
+_LIMIT_S = 3600
+_STOP_S = 10
+_PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="all of it briefly: shows that it works, not how fast")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this benchmark (repeatable)")
+    parser.add_argument("--repeats", type=int, help="measured rounds (default: 12)")
+    parser.add_argument("--recorded", type=Path, help="LOBSTER message file to build a book from")
+    parser.add_argument("--output", type=Path, help="JSON report (default: .ironlane/bench/<time>.json)")
+
+
+def bench(layout: Layout, args: argparse.Namespace) -> int:
+    """0: all measured and right; 1: a count differs from the reference, or it could not be measured."""
+    manifest = read_manifest(layout)
+    if manifest is None:
+        print("error: no engine has been built; `python3 -m cli.bootstrap ensure` builds it", file=sys.stderr)
+        return 1
+    try:
+        packages = engine_site_packages(layout, manifest.sha256)
+    except (OSError, ValueError, KeyError) as error:
+        print(
+            f"error: engine {manifest.sha256[:16]} is not installed ({error}); "
+            "`python3 -m cli.bootstrap ensure` installs it",
+            file=sys.stderr,
+        )
+        return 1
+    output: Path = args.output or layout.home / "bench" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    command = [str(layout.venv_python), "-P", "-m", "benchmarks"]
+    command += ["--build", str(layout.build / "benchmarks"), "--output", str(output.resolve())]
+    if args.quick:
+        command.append("--quick")
+    for name in args.only or ():
+        command += ["--only", name]
+    if args.repeats is not None:
+        command += ["--repeats", str(args.repeats)]
+    recorded = args.recorded or _recorded_session(layout)
+    if recorded is not None:
+        command += ["--recorded", str(recorded.resolve())]
+    env = {name: value for name, value in os.environ.items() if name not in _PYTHON_VARIABLES}
+    env["PYTHONPATH"] = os.pathsep.join(str(path) for path in (layout.root / "hotpath", *packages))
+    return _run(command, layout.root / "hotpath", env)
+
+
+def _recorded_session(layout: Layout) -> Path | None:
+    """The recorded session that lies beside the repository, when there is one."""
+    folder = layout.root.parent / "shared" / "data" / "lobster"
+    return next(iter(sorted(folder.glob("*_message_*.csv*"))), None)
+
+
+def _run(command: list[str], folder: Path, env: dict[str, str]) -> int:
+    try:
+        process = subprocess.Popen(command, cwd=folder, env=env)
+    except OSError as error:
+        print(f"error: cannot start {command[0]}: {error.strerror}", file=sys.stderr)
+        return 1
+    try:
+        code = process.wait(_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        print(f"error: the benchmarks took longer than {_LIMIT_S} s", file=sys.stderr)
+        code = 1
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    return 1 if code else 0

@@ -1,0 +1,106 @@
+"""The other process of the ring benchmarks: one order per line (`echo N`, `produce N`), spinning only in between."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from benchmarks.contender import Machine
+from hotpath.ipc.ring import RingConsumer, RingProducer
+
+SLOT_BYTES = 64
+_WAIT_S = 30.0
+_WAIT_NS = 20_000_000_000
+
+
+class EchoError(Exception):
+    """The other process did not start, or did not do what it was told."""
+
+
+class EchoProcess:
+    """Started at once, pinned to machine.peer_cpu. Raises EchoError when it does not answer in time."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.prefix = f"ironlane-bench-{os.getpid()}-{secrets.token_hex(3)}"
+        cpu = "any" if machine.peer_cpu is None else str(machine.peer_cpu)
+        self._answers: queue.Queue[str] = queue.Queue()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "benchmarks.echo_process", self.prefix, cpu, str(machine.libraries)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        # a thread, so that waiting for an answer has a time limit
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def open(self) -> None:
+        """Both rings exist after this; ours (ring.ping) must exist before."""
+        self.start("open", 0)
+        self.finish()
+
+    def start(self, order: str, count: int) -> None:
+        if self._process.stdin is None or self._process.poll() is not None:
+            raise EchoError(f"the echo process exited {self._process.returncode}")
+        self._process.stdin.write(f"{order} {count}\n")
+        self._process.stdin.flush()
+
+    def finish(self) -> None:
+        try:
+            answer = self._answers.get(timeout=_WAIT_S)
+        except queue.Empty:
+            raise EchoError(f"the echo process did not answer within {_WAIT_S:.0f} s") from None
+        if not answer.startswith("done"):
+            raise EchoError(f"the echo process: {answer or 'ended'}")
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        for file in Path("/dev/shm").glob(f"{self.prefix}.*"):
+            file.unlink(missing_ok=True)
+
+    def _listen(self) -> None:
+        if self._process.stdout is not None:
+            for line in self._process.stdout:
+                self._answers.put(line.strip())
+        self._answers.put("")
+
+
+def main(prefix: str, cpu: str, libraries: str) -> None:
+    from benchmarks.build import use
+
+    use(Path(libraries))
+    from benchmarks.native.ring_loops import echo, produce
+
+    if cpu != "any":
+        os.sched_setaffinity(0, {int(cpu)})
+    inbound: RingConsumer | None = None
+    out: RingProducer | None = None
+    for line in sys.stdin:
+        order, count = line.split()
+        if order == "open":
+            inbound = RingConsumer(prefix, "ring.ping", SLOT_BYTES, "head")
+            out = RingProducer(prefix, "ring.pong", SLOT_BYTES, inbound.capacity)
+            done = 0
+        elif inbound is None or out is None:
+            raise SystemExit(f"{order} before open")
+        elif order == "echo":
+            done = echo(inbound, out, int(count), _WAIT_NS)
+        elif order == "produce":
+            done = produce(out, int(count), _WAIT_NS)
+        else:
+            raise SystemExit(f"unknown order {order}")
+        print("done" if done == int(count) else f"only {done} of {count}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
