@@ -25,6 +25,7 @@ cdef class StrategyRunner:
     cdef int64_t heartbeat_due_ns
     # what the router has said, in events or at attach
     cdef bint router_alive
+    cdef bint router_told                 # by events; False = only its status block knows
     cdef bint session_up
     cdef bint reconciled
     cdef bint mode_halted

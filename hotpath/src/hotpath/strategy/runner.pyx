@@ -112,6 +112,7 @@ cdef class StrategyRunner:
 
     cdef void _note_router(self, const OrderEvent* event, int64_t now_ns) noexcept nogil:
         if event.kind == EVENT_ROUTER_STARTED:
+            self.router_told = True
             self.session_up = False
             self.reconciled = False
             self.strategy.drop_intents()
@@ -120,9 +121,12 @@ cdef class StrategyRunner:
         elif event.kind == EVENT_SESSION_UP:
             self.session_up = True
         elif event.kind == EVENT_SESSION_DOWN:
+            self.router_told = True
             self.session_up = False
             self.reconciled = False
         elif event.kind == EVENT_RECONCILED:
+            self.router_told = True
+            self.session_up = True
             self.reconciled = True
             # a router cancels everything before it reconciles: what no event has settled by now is gone
             if not self.strategy.draining:
@@ -278,6 +282,7 @@ cdef class StrategyRunner:
                     self.reattached_orders += 1
                     self.session_up = self.reconciled = self.mode_halted = False    # its first events tell
                     self.epoch_known = False
+                    self.router_told = True
                     self.orders_attached = True
                     self.strategy.drop_intents()
                     self.log.info("order router attached", epoch=self.orders.epoch())
@@ -297,6 +302,8 @@ cdef class StrategyRunner:
                 problem = problem or f"order router {_STATE_WORDS[state]}"
             elif self.orders_attached and self.epoch_known:
                 self._sync_position()
+                if not self.router_told:
+                    self._ask_router_status()
         self._open_or_close(monotonic_ns())
         self._flush(0)
         if problem is None and not self.strategy.order_entry_open:
@@ -310,22 +317,24 @@ cdef class StrategyRunner:
         self._order_problem = problem
 
     def _join_router(self, int64_t now):
-        """First attach: the events that told the router's state are gone, so its status block and ring header must."""
+        """First attach: begin at the tail, as of the epoch in the ring's header."""
         self.orders_attached = True
         self.router_alive = True
         self.strategy.router_attached(self.orders.epoch(), NULL)
         self.epoch_known = True
         self._sync_position()
+        self.router_told = False
+        self.log.info("order router attached", epoch=self.orders.epoch())
+
+    def _ask_router_status(self):
+        """The events that told the router's state were before our time: its status block tells until the next ones."""
         try:
             status = read_status(self.config.runtime.shm_prefix, ROUTER)
         except SegmentError:
-            state = ""
-        else:
-            state = status["state"].upper()
-        # STARTING and RECONCILING will be followed by events; HALTED refuses until EVENT_MODE says otherwise
-        self.session_up = self.reconciled = state in ("ACTIVE", "STANDBY", "HALTED", "DRAINING")
-        self.mode_halted = state in ("HALTED", "DRAINING")
-        self.log.info("order router attached", epoch=self.orders.epoch(), router_state=state or "unknown")
+            return
+        if not status["alive"] or status["epoch"] != self.strategy.router_epoch:
+            return
+        self.session_up = self.reconciled = status["state"].upper() in ("ACTIVE", "STANDBY")
 
     def _sync_position(self):
         """Once per router epoch, take over position and cash from its `position` block."""
