@@ -147,27 +147,18 @@ def _ready(options: argparse.Namespace) -> int:
 
     _, kind = ROLES[options.role]
     prefix = config.load(options.config, getattr(config, kind)).runtime.shm_prefix
-    from hotpath.ipc.segment import SegmentError, SegmentMissing
     from hotpath.ipc.status import read_status
 
     deadline = time.monotonic() + options.timeout
     while True:
-        status: RoleStatus | None = None
-        try:
-            status = read_status(prefix, options.role)
-            problem = ""
-        except SegmentMissing:
-            problem = f"{options.role}: no status block yet; is the role started?"
-        except SegmentError as error:
-            problem = f"{options.role}: {error}"
-        if status is not None and status["ready"]:
+        status = read_status(prefix, options.role)
+        if status["ready"]:
             _print_status(status)
             return EXIT_OK
         if time.monotonic() >= deadline:
-            if status is not None:
-                _print_status(status)
-                problem = f"{options.role}: not ready after {options.timeout:g} s: {'; '.join(status['problems'])}"
-            print(problem, file=sys.stderr)
+            _print_status(status)
+            problems = "; ".join(status["problems"])
+            print(f"{options.role}: not ready after {options.timeout:g} s: {problems}", file=sys.stderr)
             return EXIT_NOT_READY
         time.sleep(READY_POLL_S)
 
@@ -176,25 +167,19 @@ def _status(options: argparse.Namespace) -> int:
     from hotpath.config import load_runtime
 
     prefix = load_runtime(options.config).shm_prefix
-    from hotpath.ipc.segment import SegmentError, SegmentMissing
     from hotpath.ipc.status import read_status
 
-    found: list[RoleStatus] = []
-    for role in ROLES:
-        try:
-            found.append(read_status(prefix, role))
-        except SegmentMissing:
-            continue
-        except SegmentError as error:
-            print(f"{role}: {error}", file=sys.stderr)
+    roles = [read_status(prefix, role) for role in ROLES]
+    started = [status for status in roles if status["pid"]]
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(roles, indent=2))
     else:
-        for status in found:
+        for status in started:
             _print_status(status, counters=True)
-    if not found:
-        print(f"hotpath: no role of {prefix} has a status block: nothing runs here", file=sys.stderr)
-    return EXIT_OK if found and all(status["ready"] for status in found) else EXIT_NOT_READY
+        for status in roles:
+            if not status["pid"]:
+                print(f"{status['role']}: {'; '.join(status['problems'])}")
+    return EXIT_OK if started and all(status["ready"] for status in started) else EXIT_NOT_READY
 
 
 def _latency(options: argparse.Namespace) -> int:

@@ -19,14 +19,14 @@ class _Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pass
 
 
-class Idle(_Config):
+class Idle(_Config, frozen=True):
     """How a role waits when it has nothing to do: spin (isolated core) or back_off (shared core)."""
 
     mode: str = "back_off"
     max_sleep_us: int = 200
 
 
-class Runtime(_Config):
+class Runtime(_Config, frozen=True):
     """What every role shares."""
 
     host: str
@@ -37,19 +37,19 @@ class Runtime(_Config):
     idle: Idle = Idle()
 
 
-class Instrument(_Config):
+class Instrument(_Config, frozen=True):
     symbol: str
     locate: int = 1
     tick: int = 100  # Price(4) units
     round_lot: int = 100
 
 
-class Endpoint(_Config):
+class Endpoint(_Config, frozen=True):
     host: str
     port: int
 
 
-class Account(_Config):
+class Account(_Config, frozen=True):
     """One order-entry login at the venue."""
 
     username: str
@@ -57,7 +57,7 @@ class Account(_Config):
     firm: str = "IRON"
 
 
-class Flow(_Config):
+class Flow(_Config, frozen=True):
     """Other participants' orders: a LOBSTER message file, or the seeded generator when file is None."""
 
     file: str | None = None
@@ -71,7 +71,7 @@ class Flow(_Config):
     start: str = "immediately"  # or "on_request": the flow waits for POST /flow/start on the admin port
 
 
-class VenueConfig(_Config):
+class VenueConfig(_Config, frozen=True):
     runtime: Runtime
     instrument: Instrument
     flow: Flow
@@ -88,7 +88,7 @@ class VenueConfig(_Config):
     client_timeout_ms: int = 15_000
 
 
-class FeedHandlerConfig(_Config):
+class FeedHandlerConfig(_Config, frozen=True):
     runtime: Runtime
     instrument: Instrument
     lines: list[Endpoint]
@@ -102,7 +102,7 @@ class FeedHandlerConfig(_Config):
     max_orders: int = 1_048_576
 
 
-class StrategyConfig(_Config):
+class StrategyConfig(_Config, frozen=True):
     runtime: Runtime
     instrument: Instrument
     strategy: str = "hotpath.strategy.market_maker:MarketMaker"
@@ -111,7 +111,7 @@ class StrategyConfig(_Config):
     timer_ms: int = 100
 
 
-class Limits(_Config):
+class Limits(_Config, frozen=True):
     """Pre-trade limits: shares, Price(4) x shares, hundredths of a percent, messages."""
 
     max_order_quantity: int
@@ -122,7 +122,7 @@ class Limits(_Config):
     max_open_orders: int
 
 
-class OrderRouterConfig(_Config):
+class OrderRouterConfig(_Config, frozen=True):
     runtime: Runtime
     instrument: Instrument
     order_entry: Endpoint
@@ -137,13 +137,13 @@ class OrderRouterConfig(_Config):
     journal_max_segments: int = 1024
 
 
-class Nats(_Config):
+class Nats(_Config, frozen=True):
     servers: list[str]
     user: str
     password_file: str
 
 
-class AgentConfig(_Config):
+class AgentConfig(_Config, frozen=True):
     runtime: Runtime
     instrument: Instrument
     http: Endpoint

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,14 @@ def test_trades_refuses_and_stops_with_proof(tmp_path: Path) -> None:
 
         # refusals leave the host untouched
         sent_before = len(desk.venue.inbound)
-        for reason, intend in {
+        refused: dict[RefusalReason, Callable[[], object]] = {
             RefusalReason.REFUSED_MAX_ORDER_SIZE: lambda: desk.new(quantity=1001),
             RefusalReason.REFUSED_PRICE_COLLAR: lambda: desk.new(price=PRICE * 2),
             RefusalReason.REFUSED_INVALID: lambda: desk.new(price=PRICE + 1),
             RefusalReason.REFUSED_STALE_EPOCH: lambda: desk.new(router_epoch=99),
             RefusalReason.REFUSED_UNKNOWN_ORDER: lambda: desk.intend(IntentKind.INTENT_CANCEL, order_id=first),
-        }.items():
+        }
+        for reason, intend in refused.items():
             intend()
             assert desk.event(REFUSED).reason == reason
         desk.book(0, 0)
