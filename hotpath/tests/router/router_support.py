@@ -60,7 +60,7 @@ LIMITS = {
 T = TypeVar("T")
 
 
-def wait_for(what: str, probe: Callable[[], T], timeout: float = 3.0) -> T:
+def wait_for(what: str, probe: Callable[[], T | None], timeout: float = 3.0) -> T:
     """The first truthy result of the probe."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
