@@ -1,10 +1,11 @@
 cimport cython
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 cdef struct ProgressBlock:
     uint64_t magic
     uint64_t position            # rows of the flow applied
     uint64_t started             # the flow was started (matters when it waits for a request)
+    int64_t clock_ns             # flow time
     char identity[232]           # flow id and source, NUL padded
 
 @cython.final

@@ -12,9 +12,10 @@ cdef uint64_t MAGIC = 0x31574F4C4656524E
 cdef class FlowProgress:
     def __init__(self, path, str flow_id, str source):
         cdef char identity[232]
+        cdef Py_ssize_t room = sizeof(identity) - 1
         # a digest keeps any length of names apart; the text in front of it is for people
         text = f"{flow_id[:60]} {source[:60]} {hashlib.sha256(f'{flow_id}\0{source}'.encode()).hexdigest()}".encode()
-        text = text[:sizeof(identity) - 1] if len(text) < sizeof(identity) else text[-(sizeof(identity) - 1):]
+        text = text[max(len(text) - room, 0):]
         memset(identity, 0, sizeof(identity))
         memcpy(identity, <const char*>text, len(text))
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -30,6 +31,7 @@ cdef class FlowProgress:
             self.block.magic = 0
             self.block.position = 0
             self.block.started = 0
+            self.block.clock_ns = 0
             memcpy(self.block.identity, identity, sizeof(identity))
             self.block.magic = MAGIC
 

@@ -86,8 +86,6 @@ cdef class Venue:
             generated.skip_to(position)
             for number, side, price, size in generated.live_orders():
                 self.market.submit(number, 0, ord(side), price, size, TIF_DAY, 0, 0)
-            row = self.source.peek()
-            self.clock_ns = row.time_ns
         else:
             with nogil:
                 while self.source.position < position:
@@ -97,10 +95,12 @@ cdef class Venue:
                     self.clock_ns = row.time_ns
                     self.rules.apply(row)
                     self.source.advance()
-                row = self.source.peek()
-                if self.clock_ns == 0 and row != NULL:
-                    self.clock_ns = row.time_ns
+        row = self.source.peek()
+        if position == 0 and row != NULL:
+            self.clock_ns = row.time_ns
         self.market.silent = False
+        if self.progress.block.clock_ns > self.clock_ns and self.source.peek() != NULL:
+            self.clock_ns = min(self.progress.block.clock_ns, self.source.peek().time_ns)
         self.last_row_ns = self.clock_ns
         memset(&self.rules.counters, 0, sizeof(self.rules.counters))
         memset(&self.market.counters, 0, sizeof(self.market.counters))
@@ -180,11 +180,10 @@ cdef class Venue:
         return work
 
     cdef void _anchor(self, int64_t now) noexcept nogil:
-        cdef const FlowRow* row = self.source.peek()
+        """The schedule goes on from the flow time reached."""
         self.mono_base_ns = now
         self.paced_rows = 0
-        if row != NULL:
-            self.flow_base_ns = row.time_ns
+        self.flow_base_ns = self.clock_ns
 
     cdef void _clock(self, int64_t now) noexcept nogil:
         """Flow time now: it follows the schedule, stays behind the next row, and never runs back."""
@@ -200,6 +199,7 @@ cdef class Venue:
                 flow = row.time_ns
         if flow > self.clock_ns:
             self.clock_ns = flow
+        self.progress.block.clock_ns = self.clock_ns
         self.market.timestamp_ns = self.clock_ns % DAY_NS
         self.market.announced.timestamp_ns = self.market.timestamp_ns
 
@@ -237,7 +237,8 @@ cdef class Venue:
             if late > MAX_LATE_NS:
                 self.reanchors += 1
                 self._anchor(now)
-                due = self.flow_base_ns
+                self.flow_base_ns = row.time_ns
+                due = row.time_ns
                 late = 0
             while rows < ROWS_PER_PASS and row != NULL and row.time_ns <= due:
                 self._apply(now)
