@@ -57,9 +57,9 @@ def clone(folder: Path) -> Layout:
     return Layout(folder)
 
 
-def build(layout: Layout, env: Mapping[str, str] | None = None) -> Wheel:
+def build(layout: Layout, env: Mapping[str, str] | None = None, wire: Wheel | None = None) -> Wheel:
     env = dict(os.environ if env is None else env)
-    wire = build_wheel(layout, "wire", engine._run_quietly, env, {})
+    wire = wire or build_wheel(layout, "wire", engine._run_quietly, env, {})
     return build_engine(layout, wire, engine._run_quietly, env)
 
 
@@ -133,4 +133,4 @@ def test_debug_flavour_checks_bounds(tmp_path: Path) -> None:
 )
 def test_wrong_build_options_are_named(tmp_path: Path, env: dict[str, str], message: str) -> None:
     with pytest.raises(EngineError, match=message):
-        build(clone(tmp_path / "one"), {**os.environ, **env})
+        build(clone(tmp_path / "one"), {**os.environ, **env}, Wheel("0", "none.whl", "0" * 64))
