@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from hotpath.protocols import ouch
 from venue_support import LocalVenue, act, add, staged
+
+from hotpath.protocols import ouch
 
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN, CROSS, HALT = range(1, 8)
 

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+
 from hotpath.venue.flow import FlowError
 from hotpath.venue.lobster import read_lobster
 

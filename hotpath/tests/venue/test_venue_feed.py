@@ -6,9 +6,10 @@ import socket
 from typing import Any
 
 import pytest
+from venue_support import LocalVenue, SoupClient
+
 from hotpath.book.order_book import OrderBook
 from hotpath.protocols import glimpse, itch, moldudp64, soupbintcp
-from venue_support import LocalVenue, SoupClient
 
 GENERATED = {"speed": 0.0, "max_rows_per_second": 200_000}
 
@@ -43,7 +44,7 @@ def snapshot(venue: LocalVenue) -> tuple[list[Any], int]:
 @pytest.fixture
 def busy_venue(start_venue: Any) -> LocalVenue:
     venue: LocalVenue = start_venue(flow=GENERATED)
-    venue.until(lambda: venue.feed.read() or venue.status["flow"]["rows_replayed"] > 3000)
+    venue.until(lambda: venue.feed.read() and venue.status["flow"]["rows_replayed"] > 3000)
     return venue
 
 
@@ -112,7 +113,7 @@ def test_rerequest_answers_with_what_was_sent(busy_venue: LocalVenue) -> None:
 def test_window_bounds_what_can_be_asked_for_again(start_venue: Any) -> None:
     venue = start_venue(flow=GENERATED, rerequest_window=100)
     venue.until(lambda: venue.status["flow"]["rows_replayed"] > 1000)
-    session = moldudp64.decode((venue.feed.messages() and venue.feed.packets[0][0])).session
+    session = moldudp64.decode(venue.feed.messages() and venue.feed.packets[0][0]).session
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.connect(("127.0.0.1", venue.config["rerequest"]["port"]))
         asker.send(moldudp64.encode_request(moldudp64.RequestPacket(session, 1, 1)))
@@ -121,7 +122,7 @@ def test_window_bounds_what_can_be_asked_for_again(start_venue: Any) -> None:
 
 def test_idle_feed_sends_heartbeats_with_the_next_sequence(start_venue: Any) -> None:
     venue = start_venue(rows=[("34200.0", 5, 0, 1, 1_000_000, 1), ("34900.0", 5, 0, 1, 1_000_000, 1)])
-    venue.until(lambda: venue.feed.read() or len(venue.feed.packets[0]) >= 4)
+    venue.until(lambda: venue.feed.read() >= 4)
     beats = [moldudp64.decode(packet) for packet in venue.feed.packets[0][2:]]
     assert all(not packet.messages for packet in beats)
     assert {packet.sequence_number for packet in beats} == {max(venue.feed.messages()) + 1}
@@ -130,8 +131,8 @@ def test_idle_feed_sends_heartbeats_with_the_next_sequence(start_venue: Any) -> 
 def test_full_session_rolls_over_to_a_new_one(start_venue: Any) -> None:
     venue = start_venue(flow=GENERATED, max_session_messages=2000)
     first = venue.status["feed"]["session"]
-    venue.until(lambda: venue.feed.read() or venue.status["feed"]["session"] != first, "new session")
+    venue.until(lambda: venue.feed.read() and venue.status["feed"]["session"] != first, "new session")
     second = venue.status["feed"]["session"]
-    venue.until(lambda: venue.feed.read() or venue.status["feed"]["next_sequence"] > 700)
+    venue.until(lambda: venue.feed.read() and venue.status["feed"]["next_sequence"] > 700)
     assert len(build(list(venue.feed.messages(second).values()))) > 200
     assert venue.status["starts"] == 2

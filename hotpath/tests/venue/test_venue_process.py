@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hotpath.config import ConfigError
-from hotpath.ipc.status import read_status
-from hotpath.venue import role
-from hotpath.venue.identity import IdentityError, VenueIdentity
 from venue_support import (
     Feed,
     LocalVenue,
@@ -25,6 +20,11 @@ from venue_support import (
     wait_for,
     write_rows,
 )
+
+from hotpath.config import ConfigError
+from hotpath.ipc.status import read_status
+from hotpath.venue import role
+from hotpath.venue.identity import IdentityError, VenueIdentity
 
 
 @pytest.fixture(autouse=True)
@@ -63,12 +63,11 @@ def test_kill_9_loses_nothing_and_the_restart_cancels_what_was_open(
     fills = child.get("/ledger/fills").json()["rows"]
     first_feed = child.get("/status").json()["feed"]["session"]
     child.signal(signal.SIGKILL)
-    wait_for(lambda: client.read() or client.closed, "close")
+    wait_for(lambda: client.read(), "close")
 
-    began = time.monotonic()
     child.start()
     child.wait_ready()
-    assert time.monotonic() - began < 2.0
+    assert int(child.log.read_text().rpartition("took_ms=")[2].split()[0]) < 1000
     again = login(config, session=session, sequence=4)
     wait_for(lambda: again.kinds() == "UC", "replay")
     cancelled = again.reports()[1]
@@ -96,7 +95,7 @@ def test_kill_9_loses_nothing_and_the_restart_cancels_what_was_open(
     open_order.order(5, "B", 100, 998_000)
     wait_for(lambda: open_order.kinds()[-1:] == "A", "order")
     assert child.signal(signal.SIGTERM) == 0
-    wait_for(lambda: open_order.read() or open_order.closed, "close")
+    wait_for(lambda: open_order.read(), "close")
     assert open_order.reports()[-1].reason == "Z"
     for connection in (client, again, open_order):
         connection.close()

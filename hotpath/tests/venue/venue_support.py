@@ -17,11 +17,12 @@ from typing import Any
 
 import httpx
 import msgspec
+
 from hotpath.config import VenueConfig
 from hotpath.ipc.segment import remove_segments
 from hotpath.process import RoleLog
 from hotpath.protocols import itch, moldudp64, ouch, soupbintcp
-from hotpath.venue.admin import LedgerPages
+from hotpath.venue.ledger_pages import LedgerPages
 from hotpath.venue.role import VenueProcess
 
 SYMBOL = "TEST"
@@ -114,13 +115,15 @@ class Feed:
             self.sockets.append(sock)
         self.packets: list[list[bytes]] = [[], []]
 
-    def read(self) -> None:
+    def read(self) -> int:
+        """Take what has arrived; packets so far on line A."""
         for line, sock in enumerate(self.sockets):
             while True:
                 try:
                     self.packets[line].append(sock.recv(2048))
                 except BlockingIOError:
                     break
+        return len(self.packets[0])
 
     def messages(self, session: str | None = None) -> dict[int, Any]:
         """Decoded ITCH of one feed session (the last one) by sequence number."""
@@ -159,18 +162,20 @@ class SoupClient:
             )
         )
 
-    def read(self) -> None:
+    def read(self) -> bool:
+        """Take what has arrived; whether the venue has closed the connection."""
         while not self.closed:
             try:
                 data = self.socket.recv(65536)
             except BlockingIOError:
-                return
+                break
             except ConnectionResetError:
                 data = b""
-            if not data:
+            if data:
+                self.packets.extend(self.decoder.feed(data))
+            else:
                 self.closed = True
-                return
-            self.packets.extend(self.decoder.feed(data))
+        return self.closed
 
     def of(self, kind: type) -> list[Any]:
         self.read()

@@ -16,13 +16,14 @@ from hotpath.ipc.journal import JournalError
 from hotpath.ipc.segment import SegmentError
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
-from hotpath.venue.admin import AdminServer, LedgerPages
+from hotpath.venue.admin_port import AdminPort
 from hotpath.venue.client_account import ClientAccount
 from hotpath.venue.execution_reports import ExecutionReports
 from hotpath.venue.flow import FlowError, FlowSource
 from hotpath.venue.generator import GeneratedFlow
 from hotpath.venue.identity import IdentityError, VenueIdentity
 from hotpath.venue.ledger import Ledger, LedgerError
+from hotpath.venue.ledger_pages import LedgerPages
 from hotpath.venue.lobster import read_lobster
 from hotpath.venue.market_data import MarketData
 from hotpath.venue.progress import FlowProgress
@@ -158,15 +159,7 @@ class VenueProcess:
         )
         self._venue.serve_on(entry, glimpse)
         self._servers = (entry, glimpse)
-        self._admin = AdminServer(
-            config.admin.host,
-            config.admin.port,
-            self.snapshot,
-            self._closed_gates,
-            lambda: self._status.segment.heartbeat_ns,
-            self.ledger_pages,
-            self._request_start,
-        )
+        self._admin = AdminPort(config.admin.host, config.admin.port, self)
         self._status.gate("ports", True)
         self._update_ledger_gate()
 
@@ -269,7 +262,10 @@ class VenueProcess:
             "errors": list(self._errors),
         }
 
-    def _closed_gates(self) -> dict[str, str]:
+    def heartbeat_ns(self) -> int:
+        return self._status.segment.heartbeat_ns
+
+    def gate_reasons(self) -> dict[str, str]:
         reasons = {"flow": "", "ports": "", "ledger": self._ledger_trouble()}
         return {name: reasons[name] for name in GATES}
 
@@ -286,7 +282,7 @@ class VenueProcess:
             self._log.error("order entry closed", reason=trouble)
         self._status.gate("ledger", not trouble, trouble)
 
-    def _request_start(self) -> bool:
+    def request_start(self) -> bool:
         self._start_requested = self._venue.flow_state == "waiting"
         return self._start_requested
 
