@@ -44,8 +44,8 @@ def show(
     notes = [
         "median \\[min..max] over the rounds; CPU ns leave out what other processes had of the CPU",
         f"latencies include the timer, which alone takes {timer['p50']} ns (P99 {timer['p99']} ns)",
-        f"{stated['cpu']}, {stated['cpus_usable']} CPUs, pinned to {stated['pinned_to_cpu']}, "
-        f"governor {stated['governor'] or 'unknown'}, load {stated['load_average_at_start'][0]:.1f}",
+        f"{stated['cpu']}, {stated['cpus_usable']} CPUs, pinned to {stated['pinned_to_cpu']}",
+        f"governor {stated['governor'] or 'unknown'}, load average at start {stated['load_average_at_start'][0]:.1f}",
         f"{stated['kernel']}; engine {stated['engine']}; {stated['compiler']}",
     ]
     for note in notes:
