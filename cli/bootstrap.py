@@ -213,7 +213,10 @@ def ensure(
     stream: IO[str] | None = None,
 ) -> list[str]:
     """Brings the clone up to date; returns the keys of the steps that ran. Raises BootstrapError, nothing else."""
-    plan = _Plan(layout, os.environ if env is None else env, tests)
+    env = dict(os.environ if env is None else env)
+    # our own build must not count as a pulumi that the machine has
+    kept = [entry for entry in env.get("PATH", os.defpath).split(os.pathsep) if Path(entry) != layout.toolchain_bin]
+    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, tests)
     if recheck_plugin:
         (layout.stamps / "plugin.json").unlink(missing_ok=True)
     if not [step for step in plan.steps() if step.due(layout.stamps)]:
