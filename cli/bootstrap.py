@@ -182,6 +182,8 @@ class _Plan:
 
     def _make_engine(self, log: StepLog) -> None:
         env = self._clean()
+        if compiler := prerequisites.other_compiler(self.env):
+            env["CC"] = compiler
         wire = engines.read_manifest(self.layout, "wire")
         if wire is None:
             raise CommandError("no wheel of wire has been built")

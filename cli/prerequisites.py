@@ -75,6 +75,12 @@ def compiler(env: Mapping[str, str]) -> str | None:
     return None
 
 
+def other_compiler(env: Mapping[str, str]) -> str | None:
+    """The compiler to name to the build, when it is not the one that it would take by itself."""
+    configured = (env.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    return None if shutil.which(configured, path=env.get("PATH")) else compiler(env)
+
+
 def compiler_missing(env: Mapping[str, str]) -> list[Missing]:
     """Compiles and links for real: a compiler without a C library is as good as none."""
     needed = "the engine, which is compiled here"

@@ -91,6 +91,12 @@ def test_go_that_may_not_fetch_its_toolchain(bare: dict[str, str]) -> None:
     assert "unset GOTOOLCHAIN" in missing.problem
 
 
+def test_a_compiler_that_python_was_not_built_with_is_named_to_the_build(bare: dict[str, str]) -> None:
+    clang = program(Path(bare["PATH"]), "clang", "exit 0")
+    assert prerequisites.other_compiler(bare) == str(clang)
+    assert prerequisites.other_compiler(dict(os.environ)) is None
+
+
 def test_compiler_that_cannot_link_is_not_a_compiler(bare: dict[str, str]) -> None:
     program(Path(bare["PATH"]), "cc", "echo 'hello.c:1: error: stdio.h: No such file' >&2; exit 1")
     (missing,) = prerequisites.compiler_missing(bare)
