@@ -47,8 +47,9 @@ def nats_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 async def database(postgres: Postgres) -> AsyncIterator[Any]:
     """A connection to the migrated, empty database."""
     connection = await postgres.connect()
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await migrate(connection)
+    for table in ("incidents", "order_events", "fills", "positions", "orders", "sources"):
+        await connection.execute(f"DELETE FROM {table}")
     yield connection
     await connection.close()
 
