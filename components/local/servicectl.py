@@ -96,6 +96,11 @@ def stop_supervisor(run_dir: Path, shm_prefix: str) -> None:
         segment.unlink(missing_ok=True)
 
 
+def stored_unit(run_dir: Path, name: str) -> Unit:
+    """The unit as it was applied. Raises OSError when it was not."""
+    return Unit.model_validate_json((run_dir / "units" / f"{name}.json").read_text())
+
+
 def _until(probe: Any, timeout_s: float, failure: str) -> Any:
     deadline = time.monotonic() + timeout_s
     while True:
