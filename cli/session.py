@@ -126,6 +126,8 @@ def _number(text: str) -> float | str:
 
 
 def session(stack: Stack, args: argparse.Namespace) -> int:
+    if args.json:
+        console.file = sys.stderr  # standard output is the report alone
     platform.apply(stack, _overrides(args))
     services = _Platform(stack, from_file(stack.rendered_file))
     _wait_ready(stack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,9 +12,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
@@ -75,7 +78,7 @@ def test_a_new_quote_size_restarts_only_the_strategy_and_cancels_with_proof(stac
 def test_the_recorded_hour_runs_through_the_whole_chain(stack: StackDriver) -> None:
     if not RECORDED.is_file():
         pytest.skip(f"{RECORDED} is not here")
-    report = json.loads(stack.ok("session", "--replay", str(RECORDED), "--speed", "max", "--json", timeout=400).split("\n{", 1)[1].join(["{", ""]))
+    report = json.loads(stack.ok("session", "--replay", str(RECORDED), "--speed", "max", "--json", timeout=400))
     assert report["symbol"] == "AAPL"
     assert report["rows_replayed"] == 91_997
     assert report["dropped"]["lost for good"] == 0
@@ -107,8 +110,6 @@ def test_every_service_survives_kill_9_during_a_session(stack: StackDriver) -> N
 
 
 def _wait_for_rows(stack: StackDriver, rows: int) -> None:
-    import urllib.request
-
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -123,10 +124,6 @@ def _wait_for_rows(stack: StackDriver, rows: int) -> None:
 
 
 def test_reconcile_finds_one_corrupted_row(stack: StackDriver) -> None:
-    import asyncio
-
-    import asyncpg
-
     async def execute(sql: str) -> None:
         password = (stack.run_dir / "secrets" / "postgres").read_text().strip()
         connection = await asyncpg.connect(
@@ -148,8 +145,6 @@ def test_reconcile_finds_one_corrupted_row(stack: StackDriver) -> None:
 
 
 def test_the_oms_serves_its_api(stack: StackDriver) -> None:
-    import urllib.request
-
     base = f"http://127.0.0.1:{stack.base + 7}"
     for path in ("/orders?limit=5", "/orders/open", "/fills?limit=5", "/positions", "/openapi.json", "/metrics"):
         with urllib.request.urlopen(base + path, timeout=5) as answer:

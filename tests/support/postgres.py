@@ -71,6 +71,12 @@ class Postgres:
     async def connect(self, password: str = PASSWORD) -> Any:
         return await asyncpg.connect(self.dsn, password=password, timeout=5)
 
+    def revive(self) -> None:
+        """Starts it again if it does not run, and waits for it outside any event loop."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()

@@ -92,6 +92,13 @@ def test_stale_epoch() -> None:
         assert gate().check(kind, **fields, strategy_epoch=2, newest_strategy_epoch=1) is None
 
 
+def test_old_intents_are_stale() -> None:
+    for check in (new, replace):
+        assert check(age_ns=SECOND) is None
+        assert check(age_ns=SECOND + 1) == "stale_epoch"
+    assert gate().check("cancel", target_live=True, age_ns=10 * SECOND) is None
+
+
 def test_duplicate_id() -> None:
     assert new(order_id=8, last_order_id=7) is None
     assert new(order_id=7, last_order_id=7) == "duplicate_id"

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from router_support import PRICE, Desk, wait_for
 
-from hotpath.ipc.layouts import BookEventKind, IntentKind, OrderEventKind, OrderState, RefusalReason
+from hotpath.ipc.layouts import (
+    INTENT_SIZE,
+    BookEventKind,
+    Intent,
+    IntentKind,
+    OrderEventKind,
+    OrderState,
+    RefusalReason,
+    encode_intent,
+)
+from hotpath.ipc.ring import RingProducer
 from hotpath.protocols import ouch
 
 NEW_SENT, ACCEPTED, REFUSED = OrderEventKind.EVENT_NEW_SENT, OrderEventKind.EVENT_ACCEPTED, OrderEventKind.EVENT_REFUSED
@@ -317,9 +327,6 @@ def test_lost_strategy(tmp_path: Path) -> None:
         desk.event(OrderEventKind.EVENT_STRATEGY_LOST)
         desk.event(CANCELED, order_id=order)
         # its successor starts at its own tail, and is not confused with it
-        from hotpath.ipc.layouts import INTENT_SIZE
-        from hotpath.ipc.ring import RingProducer
-
         desk.intents = RingProducer(desk.prefix, "ring.intents", INTENT_SIZE, 64, 2)
         wait_for("attached", lambda: desk.log().count("strategy attached") == 2)
         desk.strategy_epoch = 2
@@ -329,6 +336,47 @@ def test_lost_strategy(tmp_path: Path) -> None:
             IntentKind.INTENT_NEW, order_id=9, side="B", time_in_force="0", price=PRICE, quantity=1, strategy_epoch=1
         )
         assert desk.event(REFUSED).reason == RefusalReason.REFUSED_STALE_EPOCH
+
+
+def test_strategy_that_does_not_read_stalls_only_its_own_orders(tmp_path: Path) -> None:
+    with Desk(tmp_path, journal_segment_records=65_536) as desk:
+        desk.start()
+        number = desk.event(ACCEPTED, order_id=desk.new("B", 100)).user_ref_num
+        raw = encode_intent(
+            Intent(kind=IntentKind.INTENT_CANCEL, locate=1, strategy_epoch=1, router_epoch=1, order_id=10**6)
+        )
+        published = 0
+        deadline = time.monotonic() + 5
+        while desk.count("ring_stalls") == 0:
+            assert time.monotonic() < deadline
+            published += sum(desk.intents.publish_bytes(raw) for _ in range(64))
+        assert published > 16_000
+        refused = desk.count("refused")
+        desk.venue.fill(number, 40, match=1)  # the venue's messages go on, into the journal
+        wait_for("position", lambda: desk.position().position == 40)
+        assert desk.count("refused") == refused
+        assert desk.events is not None
+        while desk.events.poll_bytes() is not None:
+            pass
+        wait_for("the stalled intents", lambda: desk.intents.unread == 0)
+        assert desk.count("refused") == published
+        assert desk.count("ring_events_dropped") == 0
+        desk.stop()
+        assert_gapless(desk)
+
+
+def test_full_journal_refuses_new_orders_but_keeps_room_for_the_venue(tmp_path: Path) -> None:
+    with Desk(tmp_path, journal_segment_records=2_056, journal_max_segments=2) as desk:
+        desk.start()
+        number = desk.event(ACCEPTED, order_id=desk.new()).user_ref_num
+        wait_for("refusal", lambda: desk.new() and desk.count("refused_audit_full") > 0)
+        assert desk.event(REFUSED).reason == RefusalReason.REFUSED_AUDIT_FULL
+        wait_for("gate", lambda: "no room" in desk.gate("journal"))
+        assert not desk.status()["ready"]
+        desk.venue.fill(number, 40, match=1)
+        desk.event(EXECUTED)
+        assert desk.stop()[0] == 0
+        assert desk.proof()["unknown"] == 0
 
 
 def hotpath(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -361,3 +409,7 @@ def test_unusable_configuration(tmp_path: Path) -> None:
         done = hotpath("run", "order-router", "--config", str(desk.config))
         assert done.returncode == 78
         assert "instrument.symbol 'TOOLONGNAME' has more than 8 characters" in done.stderr
+        desk.configure(journal_max_segments=1)
+        done = hotpath("run", "order-router", "--config", str(desk.config))
+        assert done.returncode == 78
+        assert "journal_max_segments 1" in done.stderr

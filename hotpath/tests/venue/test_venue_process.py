@@ -23,8 +23,12 @@ from venue_support import (
 
 from hotpath.config import ConfigError
 from hotpath.ipc.status import read_status
+from hotpath.protocols import ouch, soupbintcp
 from hotpath.venue import role
+from hotpath.venue.client_account import ClientAccount
 from hotpath.venue.identity import IdentityError, VenueIdentity
+from hotpath.venue.ledger import Ledger
+from hotpath.venue.recovery import recover_accounts
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +141,10 @@ def test_admin_port_and_status_block(
         ({"flow": {"reference_price": 1_000_001}}, r"flow\.reference_price"),
         ({"accounts": ("TOOLONGNAME",)}, "username"),
         ({"rerequest_window": 0}, "rerequest_window"),
+        ({"flow_id": ""}, "flow_id"),
+        ({"heartbeat_ms": 0}, "heartbeat_ms"),
+        ({"client_timeout_ms": 50}, "client_timeout_ms"),
+        ({"accounts": ("ALPHA", "alpha")}, "same username"),
         ({"surprise": 1}, "surprise"),
     ],
 )
@@ -207,3 +215,42 @@ def test_data_folder_belongs_to_one_venue_and_is_checked(tmp_path: Path) -> None
     (tmp_path / "venue.json").write_text("{}")
     with pytest.raises(IdentityError, match=r"venue\.json: damaged"):
         VenueIdentity(tmp_path)
+
+
+def test_trade_cut_off_between_its_two_sides_is_completed(tmp_path: Path) -> None:
+    """A kill between the two messages of a trade between clients: the maker gets its fill, the rest is cancelled."""
+    accounts = [ClientAccount(name, "x", "IRON", str(tmp_path / name), 10) for name in ("ALPHA", "BETA")]
+    references = [(1 << 62) | (index + 1) << 32 | 7 for index in range(2)]
+    for account, reference, side in zip(accounts, references, "BS", strict=True):
+        accepted = ouch.OrderAccepted(1, 7, side, 100, "TEST", 5000, "0", "Y", reference, "P", "N", "N", "L", "C7")
+        account.append_message(ouch.encode(accepted))
+    accounts[0].append_message(ouch.encode(ouch.OrderExecuted(2, 7, 60, 5000, "R", 99)), references[1])
+    ledgers = [Ledger(account.username, "S", account.directory) for account in accounts]
+    recovered = recover_accounts(accounts, ledgers, 3)
+    assert (recovered.completed_fills, recovered.cancelled) == (1, 2)
+    maker = ledgers[1].fills
+    assert [(f["match_number"], f["quantity"], f["price"], f["liquidity"]) for f in maker] == [(99, 60, 5000, "A")]
+    for ledger in ledgers:
+        order = ledger.orders[0]
+        assert (order.state, order.filled, order.cancelled, order.reason) == ("canceled", 60, 40, "Z")
+    assert recover_accounts(accounts, ledgers, 4).completed_fills == 0
+    for account in accounts:
+        account.journal.close()
+
+
+def test_full_stream_closes_order_entry_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = LocalVenue(make_config(tmp_path))
+    try:
+        client = venue.start().client()
+        client.order(1, "B", 100, 500_000)
+        venue.expect(client, "A")
+        venue.stop()
+        monkeypatch.setattr(role, "JOURNAL_RESERVE", 1 << 30)  # more than the journal can ever hold
+        late = venue.start().client()
+        assert late.of(soupbintcp.LoginRejected)[0].reason == "S"
+        venue.turn(10)
+        assert venue.process is not None
+        assert "ALPHA: the journal is full" in venue.process.gate_reasons()["ledger"]
+        assert "ALPHA: the journal is full" in venue.status["errors"]
+    finally:
+        venue.close()

@@ -10,6 +10,7 @@ from hotpath.ipc.status import StatusWriter
 from hotpath.router.order_state import OrderTable
 from hotpath.router.risk_gate import RiskGate
 
+AUDIT_RESERVE_RECORDS: int
 GATES: tuple[str, ...]
 COUNTERS: tuple[str, ...]
 LATENCIES: tuple[str, ...]

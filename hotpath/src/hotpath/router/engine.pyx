@@ -66,6 +66,7 @@ cdef int64_t KILL_FILE_EVERY = 2 * MILLISECOND
 cdef int64_t STRATEGY_EVERY = 5 * MILLISECOND
 cdef int64_t MASS_CANCEL_EVERY = 250 * MILLISECOND
 
+AUDIT_RESERVE_RECORDS = AUDIT_RESERVE
 GATES = ("epoch", "session", "reconciled", "not_killed", "mode", "lease", "journal", "position")
 COUNTERS = (
     "intents", "sent_new", "sent_replace", "sent_cancel", "sent_mass_cancel", "accepted", "replaced", "fills", "canceled",
@@ -288,6 +289,7 @@ cdef class RouterEngine:
             return
         if self.table.open_count == self.table.foreign_open:
             self._want_flat = False
+            self.attention |= self.draining
         elif self.session_state >= SESSION_SETTLED and now - self._mass_cancel_ns >= MASS_CANCEL_EVERY:
             self._send_mass_cancel(now)
 

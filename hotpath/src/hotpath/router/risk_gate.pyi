@@ -40,6 +40,7 @@ class RiskGate:
         strategy_epoch: int = 1,
         intent_router_epoch: int = 1,
         now_ns: int = 0,
+        age_ns: int = 0,
         position: int = 0,
         open_buy: int = 0,
         open_sell: int = 0,

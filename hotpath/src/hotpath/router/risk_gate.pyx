@@ -30,6 +30,7 @@ cdef enum:
 
 cdef int64_t SECOND_NS = 1000000000
 cdef int64_t MAX_LIMIT = <int64_t>1 << 60
+cdef int64_t MAX_INTENT_AGE_NS = 1000000000
 
 
 class Refusal(NamedTuple):
@@ -51,7 +52,7 @@ REFUSALS = (
     Refusal(REFUSED_POSITION_LIMIT, "position_limit", "with all open orders filled, the position would exceed max_position"),
     Refusal(REFUSED_MESSAGE_RATE, "message_rate", "more messages than max_messages_per_second"),
     Refusal(REFUSED_DUPLICATE_ID, "duplicate_id", "the order id is not above the last one of this strategy epoch"),
-    Refusal(REFUSED_STALE_EPOCH, "stale_epoch", "meant for an earlier router epoch, or from an earlier strategy"),
+    Refusal(REFUSED_STALE_EPOCH, "stale_epoch", "meant for an earlier router epoch, from an earlier strategy, or more than 1 s old"),
     Refusal(REFUSED_SESSION_DOWN, "session_down", "the order-entry session is not up"),
     Refusal(REFUSED_UNKNOWN_ORDER, "unknown_order", "the order to replace or cancel is not open for that"),
     Refusal(REFUSED_INVALID, "invalid", "a field is out of range: kind, side, quantity, price, tick, time in force, flags, locate"),
@@ -132,6 +133,9 @@ cdef class RiskGate:
     cdef int _check_origin(self, const Intent* intent, const RiskContext* context) noexcept nogil:
         if intent.router_epoch != context.router_epoch or intent.strategy_epoch < context.strategy_epoch:
             return REFUSED_STALE_EPOCH
+        if (context.now_ns - intent.created_ns > MAX_INTENT_AGE_NS
+                and (intent.kind == INTENT_NEW or intent.kind == INTENT_REPLACE)):
+            return REFUSED_STALE_EPOCH      # the market that it was meant for is gone
         if intent.locate != self.locate:
             return REFUSED_INVALID
         return REFUSED_NONE
@@ -254,7 +258,7 @@ cdef class RiskGate:
         self.set_limits(&limits)
 
     def check(self, str kind, *, price=0, quantity=0, side="B", time_in_force="0", flags=0, order_id=1, new_order_id=0,
-              locate=1, strategy_epoch=1, intent_router_epoch=1, now_ns=0, position=0, open_buy=0, open_sell=0,
+              locate=1, strategy_epoch=1, intent_router_epoch=1, now_ns=0, age_ns=0, position=0, open_buy=0, open_sell=0,
               open_orders=0, reference=0, router_epoch=1, newest_strategy_epoch=1, last_order_id=0, mode="ACTIVE",
               killed=False, session_up=True, pool_full=False, target_live=False, target_side="B", target_filled=0,
               target_leaves=0):
@@ -276,6 +280,7 @@ cdef class RiskGate:
         intent.new_order_id = new_order_id
         intent.price = price
         intent.quantity = quantity
+        intent.created_ns = now_ns - age_ns
         context.now_ns = now_ns
         context.position = position
         context.open_buy = open_buy

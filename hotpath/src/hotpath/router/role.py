@@ -31,6 +31,7 @@ from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.net.sockets import resolve_ipv4
 from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
 from hotpath.router import cancel_proof
+from hotpath.router.engine import AUDIT_RESERVE_RECORDS as AUDIT_RESERVE
 from hotpath.router.engine import COUNTERS, GATES, LATENCIES, SESSION_STATES, RouterEngine, restore_table
 from hotpath.router.epoch import EpochError, FencingEpoch
 from hotpath.router.order_state import OrderTable
@@ -41,8 +42,8 @@ ORDER_RING_SLOTS = 16_384
 SLICE_NS = 20_000_000
 ATTACH_EVERY_NS = 50_000_000
 BACK_OFF_FIRST_S = 0.05
-BACK_OFF_LAST_S = 2.0
-BACK_OFF_DRAINING_S = 0.2
+BACK_OFF_LAST_S = 0.5
+BACK_OFF_DRAINING_S = 0.1
 KILL_FILE = "KILL"  # in run_dir: while it exists, and until a re-arm after that, nothing is sent but cancels
 KILLED_MARK = "killed"  # in data_dir: a latched kill survives a restart
 SETTLE_FILE = "SETTLE_EARLIER_SESSIONS"  # in data_dir: a person vouches that no order of an earlier session is open
@@ -87,12 +88,17 @@ class OrderRouter:
         self._data = Path(runtime.data_dir)
         self._data.mkdir(parents=True, exist_ok=True)
         host = resolve_ipv4(config.order_entry.host)
+        records = config.journal_segment_records * config.journal_max_segments
+        if config.journal_max_segments < 2 or records <= AUDIT_RESERVE:
+            raise ValueError(
+                f"journal_max_segments {config.journal_max_segments} x journal_segment_records"
+                f" {config.journal_segment_records}: give at least 2 segments and more than {AUDIT_RESERVE} records"
+            )
         self._epoch = FencingEpoch(self._data)
         try:
             self._journal = JournalWriter(
                 str(self._data), ORDER_EVENT_SIZE, config.journal_segment_records, config.journal_max_segments
             )
-            self._journal.prepare()
             table = OrderTable(config.max_orders)
             restored, last_epoch = restore_table(table, self._read_journal())
             self._epoch.advance(last_epoch)
@@ -138,7 +144,7 @@ class OrderRouter:
         self._retry_ns = 0
         self._attach_ns = 0
         self._gates: dict[str, str] = {}
-        self._attach_errors: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
         log.info(
             "started",
             epoch=number,
@@ -187,7 +193,7 @@ class OrderRouter:
             try:
                 self._journal.prepare()
             except JournalError as error:  # the gate shows it; the reserve holds what the venue still sends
-                self._log.error("journal cannot grow", error=error)
+                self._error_once("journal cannot grow", error)
         self._keep_kill()
         self._drive_session(now)
         self._update_gates()
@@ -292,13 +298,13 @@ class OrderRouter:
         self._engine.attach_top(self._top)
 
     def _attach_intents(self, prefix: str) -> None:
-        """A new strategy starts at its ring's tail: what an earlier one left there is never sent."""
+        """A live strategy hears of each intent of an earlier epoch that it is refused; a dead one's are skipped."""
         try:
-            ring = RingConsumer(prefix, "ring.intents", INTENT_SIZE, "tail")
+            ring = RingConsumer(prefix, "ring.intents", INTENT_SIZE, "head")
         except SegmentMissing:
             return
         except SegmentError as error:
-            self._warn_once("intents", error)
+            self._error_once("cannot attach ring.intents", error)
             return
         if ring.liveness() not in (ProducerState.ALIVE, ProducerState.SILENT):
             ring.close()
@@ -315,13 +321,13 @@ class OrderRouter:
         except SegmentMissing:
             pass
         except SegmentError as error:
-            self._warn_once(name, error)
+            self._error_once(f"cannot attach {name}", error)
         return reader
 
-    def _warn_once(self, name: str, error: Exception) -> None:
-        if self._attach_errors.get(name) != str(error):
-            self._attach_errors[name] = str(error)
-            self._log.error("cannot attach", segment=name, error=error)
+    def _error_once(self, event: str, error: Exception) -> None:
+        if self._errors.get(event) != str(error):
+            self._errors[event] = str(error)
+            self._log.error(event, error=error)
 
     # ---- kill switch, gates
 
@@ -363,13 +369,14 @@ class OrderRouter:
             kind = chr(self._table.illegal_type or ord("?"))
             reasons["reconciled"] = f"a venue message {kind} does not fit order {self._table.illegal_number}"
         for name, reason in reasons.items():
-            if reason != self._gates.get(name):
-                self._status.gate(name, not reason, reason[:95])
-                if name in self._gates:
-                    (self._log.warning if reason else self._log.info)(
-                        "gate closed" if reason else "gate open", gate=name, reason=reason
-                    )
-                self._gates[name] = reason
+            before = self._gates.get(name)
+            if reason == before:
+                continue
+            self._status.gate(name, not reason, reason[:95])
+            self._gates[name] = reason
+            if before is not None and bool(before) != bool(reason):  # not each step of a reconnect
+                report = self._log.warning if reason else self._log.info
+                report("gate closed" if reason else "gate open", gate=name, reason=reason or "-")
         if not engine.draining:
             ready = not any(reasons.values())
             state = RoleState.HALTED if engine.halted else RoleState.ACTIVE if ready else RoleState.RECONCILING

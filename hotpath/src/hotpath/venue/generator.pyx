@@ -16,6 +16,7 @@ The model (all draws from one SplitMix64 stream, so a seed fixes every row):
 
 STATISTICS holds the long-run numbers that follow from this; the tests hold the generator to them.
 """
+cimport cython
 from libc.math cimport log
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -57,6 +58,7 @@ STATISTICS = {
 }
 
 
+@cython.overflowcheck(False)
 cdef inline uint64_t _next(GeneratorState* s) noexcept nogil:
     cdef uint64_t z
     s.random += <uint64_t>0x9E3779B97F4A7C15

@@ -1,4 +1,5 @@
 """LOBSTER message files (lobsterdata.com, message file layout): one CSV row per event of a single stock's book."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memchr
@@ -64,6 +65,7 @@ cdef class _IdSet:
     def __dealloc__(self):
         free(self.slots)
 
+    @cython.overflowcheck(False)
     cdef uint64_t _slot(self, uint64_t key) noexcept nogil:
         cdef uint64_t i = (key * <uint64_t>0x9E3779B97F4A7C15) >> 20
         while True:

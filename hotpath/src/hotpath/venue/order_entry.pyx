@@ -43,7 +43,7 @@ from hotpath.venue.execution_reports cimport (
     client_reference, order_token, token_capacity, token_display, token_post_only, token_side,
 )
 from hotpath.venue.market cimport PHASE_OPEN, Market
-from hotpath.venue.soup_server cimport CLOSE_SLOW, CLOSE_TAKEOVER, CONNECTION_OPEN, MAX_CONNECTIONS, SoupServer
+from hotpath.venue.soup_server cimport CLOSE_EXHAUSTED, CLOSE_SLOW, CLOSE_TAKEOVER, CONNECTION_OPEN, MAX_CONNECTIONS, SoupServer
 
 cdef enum:
     OUTPUT_BYTES = 1 << 18       # a client that is this far behind is cut off
@@ -120,7 +120,7 @@ cdef class OrderEntryServer(SoupServer):
         cdef const SequencedRecord* record
         cdef int account = self.connections[index].account
         if (<ClientAccount>self.market.reports.handles[account]).exhausted:
-            self.close_connection(index, CLOSE_SLOW)
+            self.close_connection(index, CLOSE_EXHAUSTED)
             return
         while (<JournalReader>self.reader_handles[index]).position() < (<ClientAccount>self.market.reports.handles[account]).journal.next_sequence():
             if self.room(index) < RECORD_BYTES:

@@ -71,6 +71,7 @@ class VenueProcess:
         self._flow_state = ""
         sys.setswitchinterval(0.0005)  # the admin thread gives the loop the interpreter back quickly
         started = time.monotonic()
+        _check(config)
         passwords = [_password(account) for account in config.accounts]
         source = _source(config)
         data = Path(config.runtime.data_dir)
@@ -324,6 +325,20 @@ class _Checkpoint:
         new = self._path.with_suffix(".new")
         new.write_bytes(self._generated.save())
         new.replace(self._path)
+
+
+def _check(config: VenueConfig) -> None:
+    if not config.flow_id:
+        raise ValueError("flow_id: must not be empty")
+    if not 10 <= config.heartbeat_ms <= 60_000:
+        raise ValueError(f"heartbeat_ms: {config.heartbeat_ms} must be 10 to 60000")
+    if not config.heartbeat_ms < config.client_timeout_ms <= 600_000:
+        raise ValueError(f"client_timeout_ms: {config.client_timeout_ms} must be above heartbeat_ms and at most 600000")
+    if config.max_session_messages < 1000:
+        raise ValueError(f"max_session_messages: {config.max_session_messages} must be 1000 or more")
+    names = [account.username.upper() for account in config.accounts]
+    if len(set(names)) != len(names):
+        raise ValueError("accounts: two have the same username (case does not count)")
 
 
 def _source(config: VenueConfig) -> FlowSource:

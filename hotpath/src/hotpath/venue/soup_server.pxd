@@ -25,7 +25,8 @@ cdef enum CloseReason:
     CLOSE_MALFORMED = 6
     CLOSE_REJECTED = 7           # login refused
     CLOSE_SHUTDOWN = 8
-    CLOSE_REASONS = 9
+    CLOSE_EXHAUSTED = 9          # the account's stream has no room for new business
+    CLOSE_REASONS = 10
 
 cdef struct Connection:
     int fd
@@ -47,7 +48,7 @@ cdef struct ServerCounters:
     int64_t refused_connections  # more than MAX_CONNECTIONS
     int64_t logins
     int64_t rejected_logins
-    int64_t closed[9]            # by CloseReason
+    int64_t closed[10]           # by CloseReason
 
 cdef class SoupServer:
     cdef Connection connections[16]
