@@ -1,0 +1,193 @@
+"""Proof over the generated C: the engine's nogil functions use no Python object and never take the GIL.
+
+The modules are translated with the directives of the release build. Every function that Cython calls `noexcept nogil`
+is looked up in the C, and its body must not name anything of Python's C API.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+SOURCE = PROJECT / "src"
+
+# module → functions that must be among those found
+MODULES = {
+    "book.order_book": {
+        "add",
+        "execute",
+        "cancel",
+        "delete",
+        "replace",
+        "rest",
+        "take_off",
+        "find_order",
+        "remove_level",
+    },
+    "book.matching_engine": {
+        "submit",
+        "cancel",
+        "reduce",
+        "replace",
+        "mass_cancel",
+        "resume",
+        "match",
+        "emit",
+        "enter",
+    },
+    "protocols.itch": {"itch_check", "itch_decode_add_order", "itch_decode_order_delete", "itch_encode_add_order"},
+    "protocols.ouch": {"ouch_encode_in_enter_order", "ouch_encode_in_replace_order", "ouch_decode_out_order_executed"},
+    "ipc.ring": {"claim", "publish", "poll", "release", "heartbeat"},
+    "router.risk_gate": {"check_new", "check_replace", "check_cancel", "_take_message", "_check_limits"},
+}
+
+BAD = """
+cdef class Holder:
+    cdef object kept
+    cdef long count
+
+    cdef long clean(self, long n) noexcept nogil:
+        self.count += n
+        return self.count
+
+    cdef long takes_gil(self, long n) noexcept nogil:
+        with gil:
+            self.kept = n
+        return n
+
+    cdef long uses_object(self, long n) noexcept:
+        self.kept = [n]
+        return len(self.kept)
+
+cdef long may_raise(long a) except? -1 nogil:
+    if a == 0:
+        raise ValueError
+    return a
+
+cdef long swallows(long a) noexcept nogil:
+    return may_raise(a)
+
+def use(Holder holder):
+    return holder.clean(1) + holder.takes_gil(1) + holder.uses_object(1) + swallows(1)
+"""
+
+# a type and a macro that stand for plain C
+ALLOWED = {"Py_ssize_t", "Py_UNUSED"}
+PYTHON = re.compile(r"\b_?Py[A-Z_]\w*|\b__Pyx_\w+")
+DEFINITION = re.compile(
+    r"^(?:static|CYTHON_INLINE|__PYX_EXTERN_C)[^;={}]*?\b(__pyx_f_\w+)\([^;{}]*\)\s*\{", re.MULTILINE
+)
+NOGIL = re.compile(
+    r"^\s*cdef\s+(?:inline\s+)?[^\n(=]*?(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*noexcept\s+nogil", re.MULTILINE
+)
+
+
+def release_directives() -> dict[str, Any]:
+    """As in setup.py, for a release build."""
+    for node in ast.parse((PROJECT / "setup.py").read_text()).body:
+        if isinstance(node, ast.Assign) and [getattr(each, "id", "") for each in node.targets] == ["directives"]:
+            directives = eval(compile(ast.Expression(node.value), "setup.py", "eval"), {"DEBUG": False})
+            return dict(directives)
+    raise AssertionError("setup.py has no `directives`")
+
+
+# all in one process: most of the time is the start of the compiler
+TRANSLATE = """
+import sys
+from Cython.Compiler.Main import compile_single
+from Cython.Compiler.Options import CompilationOptions
+directives, include, jobs = eval(sys.stdin.read())
+for source, target, module in jobs:
+    options = CompilationOptions(
+        compiler_directives=dict(directives), include_path=[include], language_level=3, output_file=target
+    )
+    if compile_single(source, options, full_module_name=module).num_errors:
+        sys.exit(f"{source} does not compile")
+"""
+
+
+def translate(jobs: Sequence[tuple[str, str, str]]) -> None:
+    """Each .pyx to C: (source, target, module name)."""
+    task = repr((release_directives(), str(SOURCE), list(jobs)))
+    command = [sys.executable, "-c", TRANSLATE]
+    done = subprocess.run(command, input=task, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def bodies(c: str) -> Iterator[tuple[str, str]]:
+    """(C name, body) of the functions that Cython made from cdef functions."""
+    for found in DEFINITION.finditer(c):
+        end = c.index("\n}\n", found.end())
+        text = re.sub(r"/\*.*?\*/", "", c[found.end() : end], flags=re.DOTALL)
+        yield found.group(1), re.sub(r'^#.*$|"(?:[^"\\]|\\.)*"', "", text, flags=re.MULTILINE)
+
+
+def nogil_names(*sources: str) -> set[str]:
+    return {name for source in sources for name in NOGIL.findall(source)}
+
+
+def python_in(body: str) -> set[str]:
+    return set(PYTHON.findall(body)) - ALLOWED
+
+
+def short_name(c_name: str, names: set[str]) -> str | None:
+    """The Cython name in __pyx_f_<length><package>..._<name>: the longest that fits, so `_cancel` is not `cancel`."""
+    fitting = [name for name in names if c_name.endswith(name) and not c_name[: -len(name)].endswith("__")]
+    return max(fitting, key=len, default=None)
+
+
+def declared(module: str) -> set[str]:
+    """Names of the nogil functions in the module's folder: those of the .pxd files end up in every user's C."""
+    folder = (SOURCE / "hotpath" / module.replace(".", "/")).parent
+    return nogil_names(*(file.read_text() for file in (*folder.glob("*.pxd"), *folder.glob("*.pyx"))))
+
+
+def offences(c: str, names: set[str]) -> tuple[set[str], dict[str, set[str]]]:
+    """(nogil functions found, what each of them uses of Python)."""
+    found: set[str] = set()
+    bad: dict[str, set[str]] = {}
+    for c_name, body in bodies(c):
+        name = short_name(c_name, names)
+        if name is None:
+            continue
+        found.add(name)
+        if used := python_in(body):
+            bad[c_name] = used
+    return found, bad
+
+
+@pytest.fixture(scope="module")
+def translated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("c")
+    bad = folder / "bad.pyx"
+    bad.write_text(BAD)
+    sources = {module: SOURCE / "hotpath" / f"{module.replace('.', '/')}.pyx" for module in MODULES}
+    jobs = [(str(source), str(folder / f"{name}.c"), f"hotpath.{name}") for name, source in sources.items()]
+    translate([*jobs, (str(bad), str(folder / "bad.c"), "bad")])
+    return {name: (folder / f"{name}.c").read_text() for name in (*MODULES, "bad")}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_hot_functions_are_free_of_python(module: str, translated: dict[str, str]) -> None:
+    found, bad = offences(translated[module], declared(module))
+    assert MODULES[module] <= found, f"not found in the C: {MODULES[module] - found}"
+    assert bad == {}
+
+
+def test_functions_that_touch_python_are_found(translated: dict[str, str]) -> None:
+    hot = nogil_names(BAD)
+    assert hot == {"clean", "takes_gil", "swallows"}
+    found, bad = offences(translated["bad"], hot | {"uses_object"})
+    assert found == {"clean", "takes_gil", "uses_object", "swallows"}
+    by_name = {short_name(name, found): used for name, used in bad.items()}
+    assert by_name.keys() == {"takes_gil", "uses_object", "swallows"}
+    assert any("PyGILState" in used for used in by_name["takes_gil"])
+    assert any("PyList" in used or "Py_" in used for used in by_name["uses_object"])
