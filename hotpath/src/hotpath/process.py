@@ -54,7 +54,7 @@ class StopSignal:
 
 
 def freeze_garbage_collector(*, disable: bool) -> None:
-    """After warm-up: what exists now is never scanned again; with `disable` nothing is (for loops that make no objects)."""
+    """After warm-up: never scan what exists now; with `disable` scan nothing (for loops that make no objects)."""
     gc.collect()
     gc.freeze()
     if disable:

@@ -1,4 +1,4 @@
-"""A scripted venue for feed tests: two UDP lines, a re-request server and GLIMPSE, all polled from the test's own thread."""
+"""A scripted venue for feed tests: two UDP lines, a re-request server and GLIMPSE, polled from the test's thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from hotpath.config import Endpoint, FeedHandlerConfig, Idle, Instrument, Runtime
 from hotpath.protocols import glimpse, itch, soupbintcp
@@ -15,32 +14,6 @@ LOCATE = 7
 SYMBOL = "IRON"
 HOST = "127.0.0.1"
 UPDATE, TRADE, STALE, RECOVERED, TRADING_STATE, RESET = 1, 2, 3, 4, 5, 6
-BOOK_EVENT = struct.Struct("<BcHIQqqqqqqqiiqq32x")
-
-
-class Book(NamedTuple):
-    """BookEvent of ipc/messages.pxd."""
-
-    kind: int
-    trading_state: bytes
-    locate: int
-    conflated: int
-    feed_sequence: int
-    exchange_ns: int
-    received_ns: int
-    published_ns: int
-    bid_price: int
-    ask_price: int
-    bid_shares: int
-    ask_shares: int
-    bid_orders: int
-    ask_orders: int
-    last_price: int
-    last_shares: int
-
-
-def book_event(data: bytes) -> Book:
-    return Book(*BOOK_EVENT.unpack(data))
 
 
 def system(code: str, ts: int = 1) -> bytes:
@@ -48,9 +21,7 @@ def system(code: str, ts: int = 1) -> bytes:
 
 
 def directory(symbol: str = SYMBOL, locate: int = LOCATE) -> bytes:
-    stock = itch.StockDirectory(
-        locate, 0, 1, symbol, "Q", "N", 100, "N", "C", "Z", "T", "N", "N", "1", "N", 0, "N"
-    )
+    stock = itch.StockDirectory(locate, 0, 1, symbol, "Q", "N", 100, "N", "C", "Z", "T", "N", "N", "1", "N", 0, "N")
     return itch.encode(stock)
 
 
@@ -96,7 +67,7 @@ def mold(session: bytes, sequence: int, messages: Sequence[bytes]) -> bytes:
 
 
 class ScriptedVenue:
-    """What was published since the session began is `messages`; the snapshot is whatever the test puts in `snapshot`."""
+    """What was published since the session began is `messages`; the snapshot is what the test puts in `snapshot`."""
 
     def __init__(self, session: bytes = b"IRONMD0001") -> None:
         self.session = session
@@ -174,7 +145,7 @@ class ScriptedVenue:
         session = (self.snapshot_session or self.session).decode()
         content = self.messages if self.snapshot is None else self.snapshot
         end = glimpse.encode(glimpse.EndOfSnapshot(len(self.messages) + 1))
-        packets = [soupbintcp.LoginAccepted(session, 1)]
+        packets: list[soupbintcp.Packet] = [soupbintcp.LoginAccepted(session, 1)]
         packets += [soupbintcp.SequencedData(message) for message in [*content, end]]
         connection.setblocking(True)
         connection.sendall(b"".join(soupbintcp.encode(packet) for packet in packets))

@@ -6,6 +6,7 @@ import heapq
 import random
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,12 +38,17 @@ def data(first: int, count: int, session: bytes = SESSION) -> bytes:
     return packet(first, numbered(first, count), session)
 
 
-def arbitrator(**changes: int) -> Arbitrator:
-    limits = {"gap_timeout_ns": 2 * MS, "rerequest_timeout_ns": 50 * MS, "rerequest_retries": 2, "store_messages": 64}
+def arbitrator(**changes: Any) -> Arbitrator:
+    limits: dict[str, Any] = {
+        "gap_timeout_ns": 2 * MS,
+        "rerequest_timeout_ns": 50 * MS,
+        "rerequest_retries": 2,
+        "store_messages": 64,
+    }
     return Arbitrator(**{**limits, **changes})
 
 
-def started(**changes: int) -> Arbitrator:
+def started(**changes: Any) -> Arbitrator:
     arb = arbitrator(**changes)
     assert arb.feed(A, data(1, 3), 0) == [(0, b""), (1, b"m1"), (2, b"m2"), (3, b"m3")]
     return arb
@@ -128,7 +134,8 @@ def test_retries_end_in_a_declared_gap_and_a_snapshot_resumes() -> None:
         assert arb.due_request(now) == (4, 2)
         now += 50 * MS
     assert arb.due_request(now) is None
-    assert arb.state_name == "needs_snapshot" and arb.is_overdue(now)
+    assert arb.state_name == "needs_snapshot"
+    assert arb.is_overdue(now)
     gaps = arb.gap_stats()
     assert (gaps["declared"], gaps["request_timeouts"]) == (1, 3)
     assert arb.feed(A, data(7, 2), now) == []  # held for after the snapshot
@@ -273,7 +280,8 @@ def test_a_stray_packet_far_ahead_does_not_keep_the_gap_open_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"store_messages": 3}, {"gap_timeout_ns": -1}, {"rerequest_retries": -1}, {"max_request_messages": 65_535}]
+    "wrong",
+    [{"store_messages": 3}, {"gap_timeout_ns": -1}, {"rerequest_retries": -1}, {"max_request_messages": 65_535}],
 )
 def test_limits_out_of_range_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -370,6 +378,7 @@ def test_output_equals_the_lossless_sequence_or_the_hole_is_declared(
     for s in sources:
         assert s["messages"] == s["first"] + s["duplicates"] + s["not_stored"]
     if loss == 0.0:
-        assert gaps["declared"] == 0 and all(s["skipped"] <= s["late"] for s in sources[:2])
+        assert gaps["declared"] == 0
+        assert all(s["skipped"] <= s["late"] for s in sources[:2])
     if server_loss == 0.0 and window == 10_000:
         assert not net.snapshots

@@ -102,7 +102,14 @@ def test_trading_state() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [delete(99), cancel(99, 1), executed(99, 1), replace(99, 98, 1, 1_000_000), add(1, "B", 10, 999_000), executed(1, 101)],
+    [
+        delete(99),
+        cancel(99, 1),
+        executed(99, 1),
+        replace(99, 98, 1, 1_000_000),
+        add(1, "B", 10, 999_000),
+        executed(1, 101),
+    ],
     ids=["delete", "cancel", "execute", "replace", "duplicate", "excess"],
 )
 def test_a_message_that_does_not_fit_is_reported(builder: BookBuilder, message: bytes) -> None:

@@ -22,11 +22,9 @@ from feed_support import (
     TRADING_STATE,
     TWO_SIDED,
     UPDATE,
-    Book,
     ScriptedVenue,
     action,
     add,
-    book_event,
     delete,
     executed,
     feed_config,
@@ -37,6 +35,7 @@ from feed_support import (
 
 from hotpath.config import ConfigError, FeedHandlerConfig
 from hotpath.feed.handler import FeedHandler
+from hotpath.ipc.layouts import BookEvent, decode_book_event
 from hotpath.ipc.ring import RingConsumer, RingProducer
 from hotpath.ipc.segment import ProducerState, remove_segments
 from hotpath.ipc.seqlock import SeqlockReader
@@ -51,21 +50,21 @@ class Rig:
         self.prefix = config.runtime.shm_prefix
         self.handler = FeedHandler(config)
         self.ring = RingConsumer(self.prefix, "ring.book", 128)
-        self.events: list[Book] = []
+        self.events: list[BookEvent] = []
 
-    def run(self, milliseconds: int = 4) -> list[Book]:
+    def run(self, milliseconds: int = 4) -> list[BookEvent]:
         """Let both sides work; returns the new events."""
-        new: list[Book] = []
+        new: list[BookEvent] = []
         for _ in range(milliseconds):
             self.handler.spin(1)
             self.venue.serve()
             while (data := self.ring.poll_bytes()) is not None:
-                new.append(book_event(data))
+                new.append(decode_book_event(data))
         self.events += new
         return new
 
-    def until(self, done: Callable[[], bool], limit_ms: int = 2000) -> list[Book]:
-        new: list[Book] = []
+    def until(self, done: Callable[[], bool], limit_ms: int = 2000) -> list[BookEvent]:
+        new: list[BookEvent] = []
         for _ in range(limit_ms):
             new += self.run(1)
             if done():
@@ -75,10 +74,10 @@ class Rig:
     def ready(self) -> bool:
         return not self.handler.update_status()
 
-    def top(self) -> Book:
+    def top(self) -> BookEvent:
         data = SeqlockReader(self.prefix, "top", 128).read_bytes()
         assert data is not None
-        return book_event(data)
+        return decode_book_event(data)
 
     def __getitem__(self, counter: str) -> int:
         return self.handler.counters()[counter]
@@ -110,7 +109,7 @@ def live(rig: Callable[..., Rig]) -> Rig:
     return r
 
 
-def kinds(events: list[Book]) -> list[int]:
+def kinds(events: list[BookEvent]) -> list[int]:
     return [event.kind for event in events]
 
 
@@ -122,8 +121,13 @@ def test_a_cold_start_loads_a_snapshot_and_then_follows_the_lines(rig: Callable[
     events = r.until(r.ready)
     assert kinds(events) == [RESET, TRADING_STATE, RECOVERED]
     recovered = events[-1]
-    assert (recovered.bid_price, recovered.bid_shares, recovered.ask_price, recovered.ask_shares) == (999_900, 100, 1_000_100, 200)
-    assert (recovered.trading_state, recovered.locate) == (b"T", 7)
+    assert (recovered.bid_price, recovered.bid_shares, recovered.ask_price, recovered.ask_shares) == (
+        999_900,
+        100,
+        1_000_100,
+        200,
+    )
+    assert (recovered.trading_state, recovered.locate) == ("T", 7)
     assert r.venue.snapshots == 1
     # the packet that told us of the session was buffered, and the snapshot covers it
     assert (r["gap_joined_by_snapshot"], r["gap_skipped_by_snapshot"], r["snapshots_loaded"]) == (1, 6, 1)
@@ -157,7 +161,10 @@ def test_one_event_per_packet_and_one_per_print(live: Rig) -> None:
     live.venue.send([executed(5, 4), executed(5, 6)])
     events = live.run()
     assert kinds(events) == [TRADE, TRADE]
-    assert [(e.last_price, e.last_shares, e.ask_price) for e in events] == [(1_000_050, 4, 1_000_050), (1_000_050, 6, 1_000_100)]
+    assert [(e.last_price, e.last_shares, e.ask_price) for e in events] == [
+        (1_000_050, 4, 1_000_050),
+        (1_000_050, 6, 1_000_100),
+    ]
     live.venue.send([add(6, "B", 10, 900_000)])  # not at the top: nothing to say
     assert live.run() == []
 
@@ -207,7 +214,8 @@ def test_an_unusable_snapshot_is_tried_again(live: Rig) -> None:
     live.until(lambda: live["snapshots_failed"] == 1)
     assert "does not fit the book" in str(live.handler.snapshot_problem())
     closed = live.handler.update_status()
-    assert "waiting for a snapshot" in closed["gap"] and "stale" in closed["book"]
+    assert "waiting for a snapshot" in closed["gap"]
+    assert "stale" in closed["book"]
     live.venue.snapshot = OPENING + TWO_SIDED
     live.until(live.ready)
     assert kinds(live.events) == [STALE, RECOVERED]
@@ -237,7 +245,8 @@ def test_a_new_session_resets_the_book(live: Rig) -> None:
     live.venue.restart(b"IRONMD0002")
     live.venue.send([*OPENING, add(1, "S", 5, 2_000_000)])
     events = live.until(lambda: live["snapshots_loaded"] == 2)
-    assert kinds(events)[0] == RESET and kinds(events)[-1] == RECOVERED
+    assert kinds(events)[0] == RESET
+    assert kinds(events)[-1] == RECOVERED
     assert (events[-1].bid_price, events[-1].ask_price, events[-1].ask_shares) == (0, 2_000_000, 5)
     assert live.handler.session() == "IRONMD0002"
     live.venue.raw(mold(b"IRONMD0001", 7, [delete(1)]), [0])
@@ -249,20 +258,25 @@ def test_silence_is_stale_and_a_packet_ends_it(rig: Callable[..., Rig]) -> None:
     r = rig(silence_ms=60)
     r.venue.send(OPENING + TWO_SIDED)
     r.until(r.ready)
-    events = r.until(lambda: not r.ready())
+    events = r.until(lambda: "book" in r.handler.update_status())
     assert kinds(events) == [STALE]
     assert set(r.handler.update_status()) == {"lines", "book"}
     assert r.top().kind == STALE
     r.venue.heartbeat(lines=[1])
     assert kinds(r.run()) == [RECOVERED]
-    assert r.ready() and r["lines_live"] == 1
+    assert r.ready()
+    assert r["lines_live"] == 1
 
 
 def test_halt_and_end_of_session_are_published(live: Rig) -> None:
     live.venue.send([action("H")])
     live.venue.send([action("T")])
     live.venue.send([system("M")])
-    assert [(e.kind, e.trading_state) for e in live.run()] == [(TRADING_STATE, b"H"), (TRADING_STATE, b"T"), (TRADING_STATE, b"E")]
+    assert [(e.kind, e.trading_state) for e in live.run()] == [
+        (TRADING_STATE, "H"),
+        (TRADING_STATE, "T"),
+        (TRADING_STATE, "E"),
+    ]
 
 
 def test_a_crossed_book_closes_its_gate(live: Rig) -> None:
@@ -351,28 +365,33 @@ def test_the_process_starts_publishes_and_stops_on_sigterm(tmp_path: Path) -> No
         venue.messages = OPENING + TWO_SIDED
         deadline = time.monotonic() + 5
         while True:
-            assert time.monotonic() < deadline and process.poll() is None
+            assert time.monotonic() < deadline
+            assert process.poll() is None
             venue.heartbeat()
             venue.serve()
             time.sleep(0.01)
-            if os.path.exists(f"/dev/shm/{prefix}.status.feed-handler") and read_status(prefix, "feed-handler")["ready"]:
+            if (
+                os.path.exists(f"/dev/shm/{prefix}.status.feed-handler")
+                and read_status(prefix, "feed-handler")["ready"]
+            ):
                 break
         ring = RingConsumer(prefix, "ring.book", 128)
         venue.send([add(3, "B", 1, 999_950)])
         while (data := ring.poll_bytes()) is None:
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        assert book_event(data).bid_price == 999_950
+        assert decode_book_event(data).bid_price == 999_950
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
         assert ring.liveness() == ProducerState.CLOSED
         events = []
         while (data := ring.poll_bytes()) is not None:
-            events.append(book_event(data).kind)
+            events.append(decode_book_event(data).kind)
         assert events == [STALE]
         assert process.stderr is not None
         log = process.stderr.read()
-        assert "new market data session session=IRONMD0001" in log and "stopped signal=SIGTERM" in log
+        assert "new market data session session=IRONMD0001" in log
+        assert "stopped signal=SIGTERM" in log
     finally:
         if process.poll() is None:
             process.kill()

@@ -29,14 +29,21 @@ ROUTER_EPOCH = 3
 INSTRUMENT = Instrument(symbol="IRON", locate=1, tick=TICK)
 CYTHON = "hotpath.strategy.market_maker:MarketMaker"
 PYTHON = "hotpath.strategy.python_market_maker:PythonMarketMaker"
-OPEN = {OrderState.ORDER_PENDING_NEW, OrderState.ORDER_LIVE, OrderState.ORDER_PENDING_REPLACE, OrderState.ORDER_PENDING_CANCEL}
+OPEN = {
+    OrderState.ORDER_PENDING_NEW,
+    OrderState.ORDER_LIVE,
+    OrderState.ORDER_PENDING_REPLACE,
+    OrderState.ORDER_PENDING_CANCEL,
+}
 
 
 def book(
     bid: int, ask: int, *, kind: int = BookEventKind.BOOK_UPDATE, state: str = "T", orders: int = 5, **more: Any
 ) -> bytes:
     fields = {"bid_shares": 500, "ask_shares": 500, "bid_orders": orders, "ask_orders": orders, **more}
-    return encode_book_event(BookEvent(kind=kind, trading_state=state, locate=1, bid_price=bid, ask_price=ask, **fields))
+    return encode_book_event(
+        BookEvent(kind=kind, trading_state=state, locate=1, bid_price=bid, ask_price=ask, **fields)
+    )
 
 
 class FakeOrder(msgspec.Struct):
@@ -167,7 +174,11 @@ class FakeRouter:
         if order.leaves == 0:
             order.state = OrderState.ORDER_FILLED
         executed = self.event(
-            OrderEventKind.EVENT_EXECUTED, order, last_price=order.price, last_quantity=quantity, match_number=self.sequence
+            OrderEventKind.EVENT_EXECUTED,
+            order,
+            last_price=order.price,
+            last_quantity=quantity,
+            match_number=self.sequence,
         )
         return [executed] + (self._lapse(order) if order.leaves == 0 else [])
 

@@ -79,6 +79,7 @@ def test_python_callbacks_get_the_decoded_events(rig: Rig) -> None:
     assert rig.desk.now_ns == 42
     rig.deliver([rig.router.plain(OrderEventKind.EVENT_SESSION_UP)])
     rig.desk.feed_timer(77)
+    assert isinstance(rig.desk.strategy, Recorder)
     opened, seen, session, timer = rig.desk.strategy.calls
     assert (opened, timer) == (MS, 77)
     assert seen == event
@@ -137,7 +138,13 @@ def test_a_replace_takes_over_the_chain(rig: Rig) -> None:
     rig.deliver(rig.router.fill(1, 100))
     new_id = rig.desk.send_replace(1, 900, 300)
     (intent,) = rig.take()
-    assert (intent.kind, intent.order_id, intent.new_order_id, intent.price, intent.quantity) == (2, 1, new_id, 900, 300)
+    assert (intent.kind, intent.order_id, intent.new_order_id, intent.price, intent.quantity) == (
+        2,
+        1,
+        new_id,
+        900,
+        300,
+    )
     assert rig.desk.send_replace(1, 800, 300) == 0  # one at a time
     rig.deliver(rig.router.sent(intent))
     rig.deliver(rig.router.fill(1, 50))  # the original may trade until the venue has answered
@@ -145,7 +152,13 @@ def test_a_replace_takes_over_the_chain(rig: Rig) -> None:
     assert rig.state(1) == OrderState.ORDER_REPLACED
     latest = rig.desk.latest_order(1)
     assert latest is not None
-    assert (latest["order_id"], latest["price"], latest["filled"], latest["leaves"], latest["open"]) == (2, 900, 150, 150, True)
+    assert (latest["order_id"], latest["price"], latest["filled"], latest["leaves"], latest["open"]) == (
+        2,
+        900,
+        150,
+        150,
+        True,
+    )
     assert rig.desk.open_order_ids() == [2]
     assert rig.desk.best_own_price("S") == 900
 
@@ -244,7 +257,8 @@ def test_the_table_is_bounded_and_ids_keep_rising_past_old_open_orders(rig: Rig)
     assert rig.desk.order_view(2) is None
     last = order_id
     while rig.desk.open_orders < 1_024:
-        assert (order_id := rig.desk.send_buy(1_000, 1)) > last
+        order_id = rig.desk.send_buy(1_000, 1)
+        assert order_id > last
         last = order_id
         rig.send()
     assert rig.desk.send_buy(1_000, 1) == 0
@@ -253,7 +267,7 @@ def test_the_table_is_bounded_and_ids_keep_rising_past_old_open_orders(rig: Rig)
 
 def test_an_order_known_only_from_its_events_is_adopted(rig: Rig) -> None:
     rig.desk.send_buy(1_000, 10)
-    (intent,) = rig.take()
+    (_intent,) = rig.take()
     rig.desk.drop_unsent()
     rig.desk.send_buy(900, 10)
     rig.desk.drop_unsent()  # we think it never left, but it did
@@ -276,7 +290,9 @@ def test_own_orders_at_a_level_include_those_that_just_ended(rig: Rig) -> None:
     assert rig.desk.own_at("B", 1_000) == 0
 
 
-@pytest.mark.parametrize(("price", "down", "up"), [(1_000, 1_000, 1_000), (1_001, 1_000, 1_100), (-1, -100, 0), (0, 0, 0)])
+@pytest.mark.parametrize(
+    ("price", "down", "up"), [(1_000, 1_000, 1_000), (1_001, 1_000, 1_100), (-1, -100, 0), (0, 0, 0)]
+)
 def test_tick_rounding(rig: Rig, price: int, down: int, up: int) -> None:
     assert (rig.desk.down_to_tick(price), rig.desk.up_to_tick(price)) == (down, up)
 

@@ -68,7 +68,9 @@ class Market:
             self.intents.skip_unread()
 
     def reconcile(self) -> None:
-        self.publish([self.router.plain(OrderEventKind.EVENT_SESSION_UP), self.router.plain(OrderEventKind.EVENT_RECONCILED)])
+        self.publish(
+            [self.router.plain(OrderEventKind.EVENT_SESSION_UP), self.router.plain(OrderEventKind.EVENT_RECONCILED)]
+        )
 
     def publish(self, events: list[bytes]) -> None:
         for event in events:

@@ -1,7 +1,7 @@
 from _typeshed import ReadableBuffer
 
 class BookBuilder:
-    """ITCH 5.0 messages of one instrument into an L3 book. Raises ValueError for a symbol or locate ITCH cannot carry."""
+    """ITCH 5.0 messages of one instrument into an L3 book. ValueError: symbol or locate ITCH cannot carry."""
 
     def __init__(self, symbol: str, locate: int, max_orders: int) -> None: ...
     def apply_message(self, message: ReadableBuffer) -> int: ...

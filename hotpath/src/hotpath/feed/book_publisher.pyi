@@ -6,4 +6,6 @@ from hotpath.ipc.seqlock import SeqlockWriter
 class BookPublisher:
     """Book events into a ring and a seqlock block, driven by FeedHandler through its C methods."""
 
-    def __init__(self, builder: BookBuilder, ring: RingProducer, top: SeqlockWriter, histogram: HistogramWriter) -> None: ...
+    def __init__(
+        self, builder: BookBuilder, ring: RingProducer, top: SeqlockWriter, histogram: HistogramWriter
+    ) -> None: ...

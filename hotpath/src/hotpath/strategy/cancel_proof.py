@@ -53,7 +53,11 @@ def prove(open_at_signal: Sequence[int], order: OrderLookup) -> list[OrderProof]
             chain.add(last["replaced_by"])
             last = order(last["replaced_by"])
         if first is None or last is None:
-            proofs.append(OrderProof(order_id=order_id, side="?", price=0, quantity=0, filled=0, outcome="unknown", detail="forgotten"))
+            proofs.append(
+                OrderProof(
+                    order_id=order_id, side="?", price=0, quantity=0, filled=0, outcome="unknown", detail="forgotten"
+                )
+            )
             continue
         state = OrderState(last["state"])
         outcome, detail = OUTCOMES.get(state, ("unknown", state.name.removeprefix("ORDER_").lower().replace("_", "-")))

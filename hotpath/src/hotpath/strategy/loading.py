@@ -17,11 +17,15 @@ def load_class(name: str) -> type[Strategy] | type[PythonStrategy]:
     """The class that `module:Class` names. Raises ConfigError."""
     module_name, _, class_name = name.partition(":")
     if not module_name or not class_name:
-        raise ConfigError(f"strategy: {name!r} must be module:Class, for example hotpath.strategy.market_maker:MarketMaker")
+        raise ConfigError(
+            f"strategy: {name!r} must be module:Class, for example hotpath.strategy.market_maker:MarketMaker"
+        )
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"strategy: module {module_name!r} cannot be imported ({error}); is it installed and built?") from error
+        raise ConfigError(
+            f"strategy: module {module_name!r} cannot be imported ({error}); is it installed and built?"
+        ) from error
     found = getattr(module, class_name, None)
     if found is None:
         raise ConfigError(f"strategy: module {module_name!r} has no {class_name!r}")
@@ -34,7 +38,7 @@ def load_class(name: str) -> type[Strategy] | type[PythonStrategy]:
 
 
 def bind_parameters(kind: type[msgspec.Struct], values: Mapping[str, object]) -> msgspec.Struct:
-    """An instance of a strategy's Parameters. Raises ConfigError for unknown, missing, mistyped and out-of-range ones."""
+    """An instance of a strategy's Parameters. ConfigError for unknown, missing, mistyped and out-of-range ones."""
     valid = msgspec.structs.fields(kind)
     names = ", ".join(field.name for field in valid) or "none"
     unknown = sorted(set(values) - {field.name for field in valid})

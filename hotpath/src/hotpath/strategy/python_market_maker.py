@@ -41,14 +41,15 @@ class PythonMarketMaker(PythonStrategy):
     def on_order_event(self, event: OrderEvent) -> None:
         desk = self.desk
         quote = self.bid if event.side == "B" else self.ask
-        if event.strategy_epoch == desk.strategy_epoch and desk.order_view(event.order_id) is not None:
-            # a rejected replace with reason 0 has only shared its original's fate
-            if (
-                event.kind == OrderEventKind.EVENT_REFUSED
-                or (event.kind == OrderEventKind.EVENT_REJECTED and event.reason)
-                or (event.kind == OrderEventKind.EVENT_CANCELED and event.reason != USER_REQUESTED)
-            ):
-                quote.not_before_ns = desk.now_ns + self.cool_down_ns
+        ours = event.strategy_epoch == desk.strategy_epoch and desk.order_view(event.order_id) is not None
+        # a rejected replace with reason 0 has only shared its original's fate
+        unwanted = (
+            event.kind == OrderEventKind.EVENT_REFUSED
+            or (event.kind == OrderEventKind.EVENT_REJECTED and event.reason)
+            or (event.kind == OrderEventKind.EVENT_CANCELED and event.reason != USER_REQUESTED)
+        )
+        if ours and unwanted:
+            quote.not_before_ns = desk.now_ns + self.cool_down_ns
         self._work()
 
     def on_timer(self, now_ns: int) -> None:
@@ -108,9 +109,9 @@ class PythonMarketMaker(PythonStrategy):
             return  # an answer is on its way
         if target == 0 or size < 1:
             # taking risk off does not wait for the pace of quoting, only for its own
-            if quote.order_id and desk.order_entry_open and desk.now_ns >= quote.cancel_not_before_ns:
-                if desk.send_cancel(quote.order_id):
-                    quote.cancel_not_before_ns = desk.now_ns + self.cool_down_ns
+            due = quote.order_id and desk.order_entry_open and desk.now_ns >= quote.cancel_not_before_ns
+            if due and desk.send_cancel(quote.order_id):
+                quote.cancel_not_before_ns = desk.now_ns + self.cool_down_ns
             return
         if desk.now_ns < quote.not_before_ns:
             return

@@ -55,7 +55,9 @@ def run(config_path: str) -> int:
         epoch.close()
 
 
-def _trade(config: StrategyConfig, runner: StrategyRunner, desk: PythonDesk | None, log: RoleLog, stop: StopSignal) -> int:
+def _trade(
+    config: StrategyConfig, runner: StrategyRunner, desk: PythonDesk | None, log: RoleLog, stop: StopSignal
+) -> int:
     runner.attach()
     # a Python strategy makes objects, and may make cycles: its collector stays on
     freeze_garbage_collector(disable=desk is None)
