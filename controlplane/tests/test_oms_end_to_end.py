@@ -137,6 +137,9 @@ async def test_no_event_is_lost_or_doubled_whoever_is_killed(
                     pass
                 await asyncio.sleep(0.1)
             assert not gates["database"]
+        # it dies with a batch in hand that it could not store
+        await asyncio.to_thread(oms.kill)
+        oms.start()
         postgres.start()
         await asyncio.to_thread(nats_cluster.kill, 1)
         await asyncio.sleep(1.0)

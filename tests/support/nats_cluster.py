@@ -50,8 +50,10 @@ def password(user: str) -> str:
 class Cluster:
     """Starts on `start`; `kill` is SIGKILL; `stop` ends whatever still runs."""
 
-    def __init__(self, folder: Path, size: int = 3) -> None:
+    def __init__(self, folder: Path, size: int = 3, *, more: str = "") -> None:
+        """`more` is added to every member's configuration as it stands."""
         self.folder = folder
+        self._more = more
         self.size = size
         ports = free_ports(3 * size)
         self.client_ports, self._cluster_ports, self._monitor_ports = (
@@ -105,7 +107,7 @@ class Cluster:
                 ),
                 system_account="SYS",
             )
-            (self.folder / f"{name}.conf").write_text(render(server))
+            (self.folder / f"{name}.conf").write_text(render(server) + self._more)
 
     def start(self, *indexes: int) -> None:
         """Starts these members (all when none is named) without waiting."""

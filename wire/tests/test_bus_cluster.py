@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from nats_cluster import ENVIRONMENT, HOST, Cluster
@@ -282,3 +283,29 @@ async def test_ensuring_a_stream_again_updates_it_and_refuses_what_cannot_change
         await streams.ensure_stream(oms, wanted)
         with pytest.raises(streams.StreamError, match="storage is 'file' but must be 'memory'"):
             await streams.ensure_stream(oms, {**wanted, "storage": "memory"})
+
+
+@pytest.mark.slow
+async def test_the_second_form_of_acknowledgements_is_read_and_allowed(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, more="feature_flags: {js_ack_fc_v2: true}\n")
+    cluster.start()
+    try:
+        cluster.wait_ready()
+        async with connected(cluster.settings("agent")) as agent, connected(cluster.settings("oms")) as oms:
+            await make_stream(oms)
+            publisher = StreamPublisher(agent, stream=streams.ORDER_EVENTS)
+            await publisher.start()
+            await put(publisher, 1, 5, 1)
+            assert await publisher.close(timeout=10)
+            consumer = PullConsumer(oms, stream=streams.ORDER_EVENTS, durable="oms")
+            await consumer.start()
+            batch = await consumer.fetch(timeout=5)
+            assert batch[0].reply.count(".") >= 10
+            assert len(batch) == 5
+            await consumer.ack(batch)
+            deadline = time.monotonic() + 5
+            while (await streams.consumer_info(oms, streams.ORDER_EVENTS, "oms"))["ack_floor"]["stream_seq"] != 5:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+    finally:
+        cluster.stop()
