@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from cli.bootstrap import BootstrapError, ensure
@@ -17,6 +18,8 @@ def main() -> int:
     env = dict(os.environ)
     if "--debug" in arguments:
         env["HOTPATH_BUILD"] = "debug"
+    # a terminated set-up must end its children too, as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(arguments)), env=env)
     except BootstrapError as error:
@@ -25,6 +28,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; the next run goes on from here", file=sys.stderr)
         return 130
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     python = str(layout.venv_python)
     os.chdir(layout.root)
     os.execve(python, [python, "-m", "cli.main", *arguments], env)

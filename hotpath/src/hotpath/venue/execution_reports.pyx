@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """OUCH 5.0 outbound messages of the venue. See execution_reports.pxd."""
 from cpython.ref cimport PyObject
 from libc.stddef cimport size_t

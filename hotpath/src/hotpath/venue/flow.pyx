@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """Source of other participants' order flow. See flow.pxd; `take` is the Python edge used by tools and tests."""
 from libc.stddef cimport size_t
 

@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """Rules by which other participants' rows act on the market that our clients' orders share.
 
 * add: matches by price and time like any order (our orders in the way trade), the rest joins the book.

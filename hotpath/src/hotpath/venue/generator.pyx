@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """Seeded endless order flow, a stand-in for a recorded file.
 
 The model (all draws from one SplitMix64 stream, so a seed fixes every row):

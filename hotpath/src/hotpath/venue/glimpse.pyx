@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """GLIMPSE 5.0 over SoupBinTCP. Any login is accepted: what it serves is the public feed. See glimpse.pxd."""
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t

@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """LOBSTER message files (lobsterdata.com, message file layout): one CSV row per event of a single stock's book."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t

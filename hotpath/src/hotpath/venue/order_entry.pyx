@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """OUCH 5.0 order entry over SoupBinTCP.
 
 Loss of a connection (TCP close, logout, time-out, slow reader, takeover by another login) cancels the account's open

@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """SoupBinTCP 3.00 to 4.10 server over nonblocking TCP. See soup_server.pxd."""
 from libc.errno cimport EAGAIN
 from libc.stddef cimport size_t

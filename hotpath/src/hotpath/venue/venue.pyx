@@ -1,3 +1,5 @@
+# cython: nonecheck=False
+# a None check of `self` in nogil code would need the GIL
 """The venue's loop: single thread, no GIL, no Python object per message. See venue.pxd."""
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
