@@ -4,7 +4,7 @@ STATE_NAMES: tuple[str, ...]
 SOURCE_NAMES: tuple[str, ...]
 
 class Arbitrator:
-    """Line arbitration: one gapless sequence from lossy, repeating, reordered lines (MoldUDP64 1.00).
+    """Line arbitration: one gapless sequence from lossy, reordered lines (MoldUDP64 1.00).
 
     Times are ns of one monotonic clock. store_messages must be a power of two. Raises ValueError for limits out of range.
     """
