@@ -44,7 +44,7 @@ def render() -> str:
         tag = kind.__struct_config__.tag  # type: ignore[attr-defined]
         lines += [f"### {kind.__name__} (`{tag}`)", "", _summary(kind), "", _fields(kind), ""]
     lines += ["## Names", ""]
-    for names in (
+    for kind_of_name in (
         messages.OrderEventKind,
         messages.OrderState,
         messages.RefusalReason,
@@ -52,7 +52,8 @@ def render() -> str:
         messages.RoleState,
         messages.CommandRefusal,
     ):
-        lines.append(f"- {names.__name__}: " + ", ".join(f"`{member.value}`" for member in names))
+        values = ", ".join(f"`{member.value}`" for member in kind_of_name)
+        lines.append(f"- {kind_of_name.__name__}: {values}")
     return "\n".join(lines) + "\n"
 
 

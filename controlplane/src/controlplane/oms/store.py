@@ -232,19 +232,31 @@ async def _insert_events(connection: Any, decoded: _Decoded, result: BatchResult
             known.append((event, message))
     result.new = len(fresh)
     result.duplicates = len(known)
-    for event, message in known:
-        stored = await connection.fetchrow(
-            "SELECT wall_ns, kind FROM order_events WHERE host = $1 AND role = $2 AND epoch = $3 AND sequence = $4",
-            *_key(event),
-        )
-        if (stored["wall_ns"], stored["kind"]) != (event.wall_ns, str(event.kind)):
-            result.incidents += 1
-            detail = (
-                f"another event has this number: {stored['kind']} of wall_ns {stored['wall_ns']} is stored, "
-                f"{event.kind} of {event.wall_ns} came; the router's journal was started anew"
-            )
-            await _record_incident(connection, CONFLICT, event, detail, message.stream_sequence, message.data)
+    if known:
+        await _check_known(connection, known, result)
     return fresh
+
+
+async def _check_known(
+    connection: Any, known: list[tuple[OrderEventMessage, StreamMessage]], result: BatchResult
+) -> None:
+    """Events whose number is stored must be the stored ones."""
+    rows = await connection.fetch(
+        "SELECT host, role, epoch, sequence, wall_ns, kind FROM order_events WHERE (host, role, epoch, sequence) IN "
+        "(SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]))",
+        *_columns({_key(event) for event, _ in known}, 4),
+    )
+    stored = {tuple(row)[:4]: (row["wall_ns"], row["kind"]) for row in rows}
+    for event, message in known:
+        wall_ns, kind = stored[_key(event)]
+        if (wall_ns, kind) == (event.wall_ns, str(event.kind)):
+            continue
+        result.incidents += 1
+        detail = (
+            f"another event has this number: {kind} of wall_ns {wall_ns} is stored, {event.kind} of {event.wall_ns} "
+            "came; the router's journal was started anew"
+        )
+        await _record_incident(connection, CONFLICT, event, detail, message.stream_sequence, message.data)
 
 
 async def _lock_cursors(connection: Any, sources: set[tuple[str, str]]) -> dict[tuple[str, str], Cursor]:
