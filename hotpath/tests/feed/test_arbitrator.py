@@ -45,11 +45,6 @@ def arbitrator(**changes: Any) -> Arbitrator:
         "rerequest_retries": 2,
         "store_messages": 64,
     }
-        "gap_timeout_ns": 2 * MS,
-        "rerequest_timeout_ns": 50 * MS,
-        "rerequest_retries": 2,
-        "store_messages": 64,
-    }
     return Arbitrator(**{**limits, **changes})
 
 

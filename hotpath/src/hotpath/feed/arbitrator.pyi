@@ -6,7 +6,7 @@ SOURCE_NAMES: tuple[str, ...]
 class Arbitrator:
     """Line arbitration: one gapless sequence from lossy, reordered lines (MoldUDP64 1.00).
 
-    Times are ns of one monotonic clock. store_messages must be a power of two. Raises ValueError for limits out of range.
+    Times are ns of one monotonic clock. store_messages is a power of two. Raises ValueError for limits out of range.
     """
 
     def __init__(
