@@ -62,7 +62,7 @@ def test_a_second_up_changes_nothing(stack: StackDriver) -> None:
 
 def test_a_new_quote_size_restarts_only_the_strategy_and_cancels_with_proof(stack: StackDriver) -> None:
     before = stack.pids()
-    stack.set("strategy", parameters={"quote_size": 200, "max_position": 1000})
+    stack.set("strategy", parameters={"quote_size": 200, "position_limit": 1000})
     preview = stack.ok("preview")
     changed = set(re.findall(r"^  [+~-] (\S+)$", preview, re.M))
     assert changed == {"strategy-config", "strategy-service"}

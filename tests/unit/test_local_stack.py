@@ -84,7 +84,7 @@ def test_nothing_starts_before_what_it_needs(raw: dict[str, Any], layout: Layout
 @pytest.mark.parametrize(
     ("section", "change", "touched"),
     [
-        ("strategy", {"parameters": {"quote_size": 200, "max_position": 1000}}, {"strategy"}),
+        ("strategy", {"parameters": {"quote_size": 200, "position_limit": 1000}}, {"strategy"}),
         ("replay", {"seed": 7}, {"venue"}),
         ("limits", {"max_open_orders": 8}, {"order-router", "agent"}),
         ("placement", {"idle": "spin"}, set(HOT_PATH)),
