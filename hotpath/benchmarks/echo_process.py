@@ -14,8 +14,8 @@ from benchmarks.contender import Machine
 from hotpath.ipc.ring import RingConsumer, RingProducer
 
 SLOT_BYTES = 64
-_WAIT_S = 30.0
-_WAIT_NS = 20_000_000_000
+_WAIT_S = 75.0
+_WAIT_NS = 60_000_000_000
 
 
 class EchoError(Exception):

@@ -25,7 +25,7 @@ def _version() -> str:
 
 
 VERSION = _version()
-_WAIT_NS = 20_000_000_000
+_WAIT_NS = 60_000_000_000
 
 
 def missing() -> str | None:

@@ -307,5 +307,5 @@ cdef class OrderFlow:
         side = self._side()
         tick = self._passive(side)
         if self._below(1000) < 50 and self.resting[1 - side]:
-            tick = self.best[1 - side] + (-2 if side else 2)
+            tick = self.best[1 - side] + (-8 if side else 8)
         self._enter(command, COMMAND_NEW, side, tick, 1 + self._below(MAX_QUANTITY))
