@@ -82,6 +82,8 @@ class ScriptedVenue:
         self.inbound: list[Any] = []
         self.logins: list[Any] = []
         self.deaf = False  # reads, never answers
+        self.mute = False  # acts and keeps its stream, sends nothing
+        self.replay_pause = 0.0  # seconds before a replay's first message
         self.cancel_on_disconnect = True
         self.before_mass_cancel: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
@@ -165,7 +167,7 @@ class ScriptedVenue:
                 self.cancel(number, "S")
 
     def _transmit(self, packet: soupbintcp.Packet) -> None:
-        if self._client is not None and not self.deaf:
+        if self._client is not None and not self.deaf and not self.mute:
             with suppress(OSError):
                 self._client.sendall(soupbintcp.encode(packet))
 
@@ -189,6 +191,8 @@ class ScriptedVenue:
         first = request.requested_sequence_number or max(1, len(self.stream))
         first = min(first, len(self.stream) + 1)
         self._transmit(soupbintcp.LoginAccepted(self.session, first))
+        if request.requested_sequence_number:
+            time.sleep(self.replay_pause)
         for data in self.stream[first - 1 :]:
             self._transmit(soupbintcp.SequencedData(data))
 

@@ -194,12 +194,17 @@ def test_killed_router_restarts_reconciles_and_cancels(tmp_path: Path) -> None:
         number = desk.event(ACCEPTED, order_id=kept).user_ref_num
         desk.venue.fill(number, 10, match=1)
         desk.event(EXECUTED)
+        # two orders without an answer: the venue took and filled the one, the other never reached it
+        desk.venue.mute = True
+        silent = desk.new("S", 5)
+        silent_number = desk.event(NEW_SENT, order_id=silent).user_ref_num
+        wait_for("taken", lambda: silent_number in desk.venue.orders)
         desk.venue.deaf = True
         lost = desk.new("S", 50)
         desk.event(NEW_SENT, order_id=lost)
         desk.kill()
-        # what happens while no router runs: a fill, and the venue never processed the last order
-        desk.venue.deaf = False
+        desk.venue.deaf = desk.venue.mute = False
+        desk.venue.fill(silent_number, 5, match=3)
         desk.venue.fill(number, 20, match=2)
 
         second = desk.spawn()
@@ -207,15 +212,17 @@ def test_killed_router_restarts_reconciles_and_cancels(tmp_path: Path) -> None:
         assert desk.events is not None
         wait_for("a new ring.orders", desk.events.reattach)
         assert desk.event(OrderEventKind.EVENT_ROUTER_STARTED).epoch == 2
-        assert desk.event(EXECUTED, order_id=kept).position == 30
+        assert desk.event(EXECUTED, order_id=silent).position == 5
+        assert desk.event(EXECUTED, order_id=kept).position == 25
         ended = desk.event(CANCELED, order_id=kept)
         assert (ended.state, ended.last_quantity) == (OrderState.ORDER_CANCELED, 70)
         never = desk.event(REJECTED, order_id=lost)
         assert (never.reason, never.venue_sequence, never.leaves) == (0, 0, 0)
         assert desk.event(OrderEventKind.EVENT_RECONCILED).last_quantity == 0
         wait_for("ready", lambda: desk.status()["ready"])
-        assert desk.position().position == 30
+        assert desk.position().position == 25
         assert desk.venue.orders == {}
+        assert not [event for event in desk.seen if event.kind == REJECTED and event.order_id == silent]
 
         # the number of the order that never arrived is burnt
         desk.intend(
@@ -234,6 +241,23 @@ def test_killed_router_restarts_reconciles_and_cancels(tmp_path: Path) -> None:
         assert f"process {second.pid} holds the fencing epoch" in desk.log()
         assert desk.status()["pid"] == second.pid
         assert desk.stop()[0] == 0
+
+
+def test_nothing_is_concluded_before_the_stream_is_read(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.start()
+        desk.venue.mute = True
+        order = desk.new("B", 5)
+        number = desk.event(NEW_SENT, order_id=order).user_ref_num
+        wait_for("taken", lambda: number in desk.venue.orders)
+        desk.kill()
+        desk.venue.mute = False
+        desk.venue.fill(number, 5, match=1)
+        desk.venue.replay_pause = 0.05
+        desk.start()
+        assert desk.event(EXECUTED, order_id=order).position == 5
+        assert not [event for event in desk.seen if event.kind == REJECTED]
+        assert desk.count("venue_illegal_messages") == 0
 
 
 def test_lost_journal_is_rebuilt_from_the_venue(tmp_path: Path) -> None:
