@@ -246,6 +246,7 @@ def test_killed_router_restarts_reconciles_and_cancels(tmp_path: Path) -> None:
 def test_nothing_is_concluded_before_the_stream_is_read(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         desk.start()
+        desk.venue.cancel_on_disconnect = False
         desk.venue.mute = True
         order = desk.new("B", 5)
         number = desk.event(NEW_SENT, order_id=order).user_ref_num
