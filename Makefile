@@ -39,8 +39,8 @@ test-debug: ## engine tests on the debug build (bounds and overflow checks)
 test-e2e: ## the platform up, a session, faults, down
 	@$(PYTHON) -m cli test --e2e
 
-bench: ## measure the engine
-	@$(PYTHON) -m cli bench
+bench: ## measure the engine (QUICK=1: briefly)
+	@$(PYTHON) -m cli bench $(if $(QUICK),--quick)
 
 fmt: ## format the code
 	@$(PYTHON) -m cli fmt

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from rich.console import Console
 from cli import preflight
 from cli.paths import Layout
 from cli.pulumi import COMMAND_TYPE, Event, Outcome, PulumiError, Stack, ensure_stack, render_stack_file, run
+from cli.repair import applied, repair, restart_ended
 from cli.status import collect, first_order_seen, render_table
 from components.local import servicectl
 from components.local.engine import EnginePin
@@ -22,7 +25,7 @@ from stacks.settings import LocalSettings, from_file
 
 TRADING_PATIENCE_S = 15
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 Overrides = dict[str, dict[str, Any]]
 
 
@@ -71,16 +74,19 @@ def apply(stack: Stack, overrides: Overrides | None = None) -> Outcome:
     fresh = not any((stack.run_dir / "units").glob("*.json"))
     if not fresh:
         servicectl.start_supervisor(stack.run_dir)  # after a reboot: brings back what had been applied
-    preflight.check(settings, stack.layout.root, stack.run_dir, engine_program(stack.layout), stack.file.name)
+        restart_ended(stack)
+    preflight.check(settings, stack.layout, stack.run_dir, engine_program(stack.layout), stack.file.name)
     ensure_stack(stack)
     console.print(f"pulumi up --stack {stack.name} ({_plugin(stack.layout)})")
     try:
-        return run(stack, "up", Progress())
+        outcome = run(stack, "up", Progress())
     except PulumiError:
         if fresh:
             console.print("  it failed; stopping what had been started")
             run(stack, "destroy", lambda event: None)
         raise
+    outcome.repaired.extend(repair(stack))
+    return outcome
 
 
 def _settings(stack: Stack, overrides: Overrides) -> LocalSettings:
@@ -93,6 +99,8 @@ def up(stack: Stack, args: argparse.Namespace) -> int:
     began = time.monotonic()
     outcome = apply(stack)
     changed = ", ".join(_title(name) for name in outcome.changed if not name.endswith("-config"))
+    if outcome.repaired:
+        console.print(f"started again: {', '.join(outcome.repaired)}")
     console.print(f"{'changed: ' + changed if changed else 'nothing to change'} ({time.monotonic() - began:.1f} s)")
     return wait_until_trading(stack)
 
@@ -155,11 +163,20 @@ def _show_difference(key: str, old: Any, new: Any) -> None:
         console.print(f"      {line}", markup=False, style="red" if line.startswith("-") else "green")
 
 
+def _written_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 def down(stack: Stack, args: argparse.Namespace) -> int:
+    proofs = {unit.name: Path(unit.cancel_proof) for unit in applied(stack).units if unit.cancel_proof}
+    before = {name: _written_ns(path) for name, path in proofs.items()}
     if stack.exists():
         render_stack_file(stack, {})
         console.print(f"pulumi destroy --stack {stack.name}")
         run(stack, "destroy", Progress())
+    for name, path in proofs.items():
+        if _written_ns(path) != before[name]:
+            console.print(f"            {name}: cancel proof {json.dumps(json.loads(path.read_text()))}", style="dim")
     servicectl.stop_supervisor(stack.run_dir, shm_prefix(stack.run_dir))  # what a crashed `up` may have left
     if args.delete_data:
         shutil.rmtree(stack.run_dir, ignore_errors=True)

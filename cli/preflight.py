@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from cli import engine as engines
+from cli.paths import Layout
 from components.local import servicectl
 from stacks import local
 from stacks.settings import HOT_PATH_ROLES, LocalSettings
@@ -120,10 +122,18 @@ def missing_cpus(settings: LocalSettings, stack_file: str) -> list[str]:
     return findings
 
 
-def check(settings: LocalSettings, repository: Path, run_dir: Path, engine: Path, stack_file: str) -> None:
+def changed_engine(layout: Layout) -> list[str]:
+    """Findings about files of the installed engine that are not those of the pinned wheel."""
+    pin = engines.read_manifest(layout)
+    problems = engines.verify_engine(layout, pin.sha256) if pin is not None else ["no engine has been built"]
+    return [f"engine: {problem}; delete {layout.engines} and run this again" for problem in problems]
+
+
+def check(settings: LocalSettings, layout: Layout, run_dir: Path, engine: Path, stack_file: str) -> None:
     """Raises PreflightError with every finding."""
     findings = [
-        *bad_replay(settings, repository, engine, stack_file),
+        *changed_engine(layout),
+        *bad_replay(settings, layout.root, engine, stack_file),
         *missing_cpus(settings, stack_file),
         *taken_ports(settings, run_dir, stack_file),
     ]

@@ -46,9 +46,14 @@ class Stack:
         """The copy that Pulumi reads: it writes its encryption salt there, never into the user's file."""
         return self.run_dir / "stack.yaml"
 
+    @property
+    def checkpoint(self) -> Path:
+        """Pulumi's record of the stack."""
+        return self.layout.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
+
     def exists(self) -> bool:
         """True once Pulumi knows the stack."""
-        return (self.layout.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json").exists()
+        return self.checkpoint.exists()
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Outcome:
     updated: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)  # services that had ended and were started again
 
     @property
     def changed(self) -> list[str]:

@@ -148,6 +148,12 @@ def _shown_endpoint(role: str, ports: HotPathPorts) -> str:
     return f"http://{LOOPBACK}:{http[role]}" if role in http else ""
 
 
+def _ready(engine: Path, role: str, config: Path) -> tuple[str, ...]:
+    words = (str(engine), "ready", role, "--config", str(config), "--timeout", "1")
+    # a strategy may be started long before there is a book; trading readiness still asks for one
+    return (*words, "--except", "book") if role == "strategy" else words
+
+
 class HotPath(pulumi.ComponentResource):
     """Starts the roles in the order in which each can get ready."""
 
@@ -170,9 +176,7 @@ class HotPath(pulumi.ComponentResource):
             name=role,
             description=description,
             command=(str(args.engine), "run", role, "--config", str(config)),
-            readiness=CommandReadiness(
-                command=(str(args.engine), "ready", role, "--config", str(config), "--timeout", "1.5")
-            ),
+            readiness=CommandReadiness(command=_ready(args.engine, role, config)),
             endpoint=_shown_endpoint(role, args.ports),
             cpus=place.cpus,
             numa_node=place.numa_node,

@@ -6,6 +6,7 @@ import hashlib
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pulumi
 from pulumi_command import local
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ConfigDict
 
 from components.options import child_options
 from components.unit import Unit
+
+
+WRITE = ("install", "-D", "--mode=0600", "/dev/stdin")
 
 
 class SupervisorArgs(BaseModel):
@@ -43,6 +47,17 @@ def servicectl(args: SupervisorArgs, *words: str) -> str:
     )
 
 
+def write_command(path: Path) -> str:
+    """Shell command that puts standard input into a private file."""
+    return shlex.join([*WRITE, str(path)])
+
+
+def config_path(inputs: dict[str, Any]) -> Path | None:
+    """The file that a command of `write_command` writes; None for other commands."""
+    words = shlex.split(inputs.get("create", ""))
+    return Path(words[-1]) if tuple(words[:-1]) == WRITE else None
+
+
 class Supervisor(pulumi.ComponentResource):
     """supervisord itself. Every service depends on it."""
 
@@ -71,7 +86,7 @@ class Service(pulumi.ComponentResource):
             files.append(
                 local.Command(
                     f"{name}-{suffix}",
-                    create=shlex.join(["install", "-D", "--mode=0600", "/dev/stdin", str(path)]),
+                    create=write_command(path),
                     delete=shlex.join(["rm", "--force", str(path)]),
                     stdin=content,
                     opts=pulumi.ResourceOptions(parent=self),

@@ -30,6 +30,7 @@ from components.local.supervisor_config import SOCKET_PATH_LIMIT, render_program
 from components.unit import CommandReadiness, HttpReadiness, TcpReadiness, Unit
 
 POLL_S = 0.05
+PROBE_S = 3.0  # a readiness command may take this long even at the end of the wait
 SHARED_MEMORY = Path("/dev/shm")
 LOG_TAIL_LINES = 15
 
@@ -94,6 +95,16 @@ def stop_supervisor(run_dir: Path, shm_prefix: str) -> None:
     supervisor_socket(run_dir).unlink(missing_ok=True)
     for segment in SHARED_MEMORY.glob(f"{shm_prefix}.*"):
         segment.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: str) -> None:
+    """Put a private file in place, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    unfinished.replace(path)
 
 
 def stored_unit(run_dir: Path, name: str) -> Unit:
@@ -192,7 +203,7 @@ def probe(unit: Unit, patience_s: float) -> tuple[bool, str]:
     if isinstance(check, CommandReadiness):
         try:
             done = subprocess.run(
-                check.command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=min(patience_s, 2.0),
+                check.command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=max(patience_s, PROBE_S),
                 env={**os.environ, **unit.environment},
             )  # fmt: skip
         except subprocess.TimeoutExpired:
