@@ -45,8 +45,8 @@ directives = {
     "wraparound": False,
     "boundscheck": DEBUG,
     "initializedcheck": DEBUG,
-    "nonecheck": DEBUG,
     "overflowcheck": DEBUG,
+    # never nonecheck: it takes `self.field += 1` for a None check, which nogil code cannot have
     "freethreading_compatible": True,
 }
 

@@ -1,4 +1,7 @@
+# cython: nonecheck=False
+# In-place arithmetic on a field of self counts as a None check, which nogil code cannot have.
 """Order state machine and order table. See order_state.pxd for the states and the rules."""
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
@@ -68,6 +71,7 @@ cdef bint parse_cl_ord_id(const char* text, uint32_t* strategy_epoch, uint32_t* 
     return _parse_base36(text, strategy_epoch) and _parse_base36(text + ID_DIGITS, order_id)
 
 
+@cython.overflowcheck(False)  # a hash wraps on purpose
 cdef inline uint32_t _mix(uint64_t key) noexcept nogil:
     key ^= key >> 33
     key *= <uint64_t>0xFF51AFD7ED558CCD

@@ -14,8 +14,9 @@ import msgspec
 
 cdef enum:
     STATE_TRADING = 84            # 'T'
-    SLOT_MASK = MAX_OWN_ORDERS - 1
-    OUTBOX_MASK = OUTBOX_INTENTS - 1
+    # literals: under overflowcheck an enum value cannot be computed
+    SLOT_MASK = 1023              # MAX_OWN_ORDERS - 1
+    OUTBOX_MASK = 63              # OUTBOX_INTENTS - 1
 
 
 class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
