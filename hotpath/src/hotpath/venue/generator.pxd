@@ -4,7 +4,7 @@ from hotpath.venue.flow cimport FlowRow, FlowSource
 
 cdef enum:
     TARGET_ORDERS = 400          # live orders the book is drawn to
-    MAX_ORDERS = 2 * TARGET_ORDERS
+    MAX_ORDERS = 800             # twice the target, which the model cannot pass
 
 cdef struct LiveOrder:
     uint64_t order_id

@@ -18,7 +18,7 @@ from hotpath.venue.flow import FlowError
 MAX_ROWS = 50_000_000       # 1.6 GB in memory
 
 cdef enum:
-    CHUNK_BYTES = 1 << 20
+    CHUNK_BYTES = 1_048_576
     MAX_LINE_BYTES = 256
     COLUMNS = 6
 

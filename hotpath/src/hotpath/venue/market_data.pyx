@@ -25,7 +25,7 @@ from hotpath.protocols.moldudp64 cimport (
 )
 
 cdef enum:
-    MESSAGE_BYTES = RETAINED_BYTES - 2
+    MESSAGE_BYTES = 44           # RETAINED_BYTES without the length
 
 
 cdef class MarketData:

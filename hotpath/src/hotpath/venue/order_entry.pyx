@@ -48,7 +48,7 @@ from hotpath.venue.market cimport PHASE_OPEN, Market
 from hotpath.venue.soup_server cimport CLOSE_EXHAUSTED, CLOSE_SLOW, CLOSE_TAKEOVER, CONNECTION_OPEN, MAX_CONNECTIONS, SoupServer
 
 cdef enum:
-    OUTPUT_BYTES = 1 << 18       # a client that is this far behind is cut off
+    OUTPUT_BYTES = 262_144       # a client that is this far behind is cut off
 
 
 cdef class OrderEntryServer(SoupServer):
