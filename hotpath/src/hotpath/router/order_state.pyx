@@ -1,5 +1,3 @@
-# cython: nonecheck=False
-# In-place arithmetic on a field of self counts as a None check, which nogil code cannot have.
 """Order state machine and order table. See order_state.pxd for the states and the rules."""
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
