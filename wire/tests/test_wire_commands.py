@@ -47,6 +47,29 @@ def test_each_reason(changes: dict[str, object], epoch: int | None, code: Comman
         assert refusal.detail
 
 
+@pytest.mark.parametrize("epoch", [None, 4, 5, 6])
+def test_a_kill_is_for_every_epoch(epoch: int | None) -> None:
+    gate = CommandGate("h1", "local")
+    assert gate.check(rearm(Kill, epoch=5), now_ns=NOW, epoch=epoch) is None
+    assert gate.check(rearm(Kill, epoch=0), now_ns=NOW, epoch=epoch) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"host": "h2"}, CommandRefusal.WRONG_TARGET),
+        ({"environment": "prod"}, CommandRefusal.WRONG_TARGET),
+        ({"expires_at_ns": NOW}, CommandRefusal.EXPIRED),
+        ({"expires_at_ns": NOW + 3600 * SECOND}, CommandRefusal.LIFETIME_TOO_LONG),
+        ({"issued_at_ns": NOW + 2 * SECOND + 1}, CommandRefusal.NOT_YET_VALID),
+    ],
+)
+def test_a_kill_still_needs_target_and_time(changes: dict[str, object], code: CommandRefusal) -> None:
+    refusal = CommandGate("h1", "local").check(rearm(Kill, **changes), now_ns=NOW, epoch=None)
+    assert refusal is not None
+    assert refusal.code is code
+
+
 def test_a_replayed_command_is_refused_until_it_expires_and_then_because_it_did() -> None:
     gate = CommandGate("h1", "local")
     assert gate.check(rearm(), now_ns=NOW, epoch=5) is None

@@ -36,6 +36,11 @@ class Runtime(_Config, frozen=True):
     data_dir: str  # what must survive a restart: journals, ledgers, epochs
     idle: Idle = Idle()
 
+    @property
+    def kill_file(self) -> Path:
+        """While it exists, and until a re-arm after that, the router sends nothing but cancels."""
+        return Path(self.run_dir) / "KILL"
+
 
 class Instrument(_Config, frozen=True):
     symbol: str

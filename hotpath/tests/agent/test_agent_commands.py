@@ -47,7 +47,8 @@ class Setup:
         self.prefix = prefix
         self.control = Control(path / "control.json", LIMITS, prefix)
         gate = CommandGate(host="h", environment="test")
-        self.handler = CommandHandler(gate, self.control, lambda: epoch, RoleLog("agent"))
+        self.kill_file = path / "KILL"
+        self.handler = CommandHandler(gate, self.control, lambda: epoch, self.kill_file, RoleLog("agent"))
 
     def block(self) -> ControlBlock:
         data = SeqlockReader(self.prefix, "control", CONTROL_BLOCK_SIZE).read_bytes()
@@ -69,6 +70,39 @@ def test_a_kill_reaches_the_router_and_survives_the_agent(tmp_path: Path, prefix
     assert again.block().killed == 1, "a restarted agent must not re-arm"
     assert isinstance(again.handler.handle(command(Rearm)), CommandAccepted)
     assert again.block().killed == 0
+
+
+def test_only_a_rearm_counts_as_one_and_the_count_survives_the_agent(tmp_path: Path, prefix: str) -> None:
+    setup = Setup(tmp_path, prefix)
+    limits = command(
+        SetLimits, max_order_quantity=10, max_notional=1, max_position=0, collar_bps=1, max_messages_per_second=1,
+        max_open_orders=1,
+    )  # fmt: skip
+    for data in (limits, command(SetMode, mode=TradingMode.ACTIVE), command(Kill), command(Kill)):
+        assert isinstance(setup.handler.handle(data), CommandAccepted)
+        assert setup.block().rearms == 0
+    setup.handler.handle(command(Rearm))
+    assert setup.block().rearms == 1
+    again = Setup(tmp_path, prefix)
+    assert again.block().rearms == 1
+    again.handler.handle(command(Rearm))
+    assert again.block().rearms == 2
+
+
+def test_a_rearm_is_refused_while_the_kill_file_is_there(tmp_path: Path, prefix: str) -> None:
+    setup = Setup(tmp_path, prefix)
+    setup.handler.handle(command(Kill))
+    setup.kill_file.touch()
+    before, rearm = setup.block(), command(Rearm)
+    reply = setup.handler.handle(rearm)
+    assert isinstance(reply, CommandRefused)
+    assert reply.code == CommandRefusal.NOT_APPLICABLE
+    assert str(setup.kill_file) in reply.detail
+    assert setup.block() == before
+    assert (setup.handler.gate.accepted, setup.handler.gate.refused.total()) == (1, 1)
+    setup.kill_file.unlink()
+    assert isinstance(setup.handler.handle(rearm), CommandAccepted)
+    assert setup.block().killed == 0
 
 
 def test_limits_and_mode_apply_at_once(tmp_path: Path, prefix: str) -> None:
@@ -97,16 +131,21 @@ def test_stale_or_misdirected_commands_change_nothing(
 ) -> None:
     setup = Setup(tmp_path, prefix)
     before = setup.block()
-    reply = setup.handler.handle(command(Kill, **changes))
+    reply = setup.handler.handle(command(Rearm, **changes))
     assert isinstance(reply, CommandRefused)
     assert reply.code == code
     assert setup.block() == before
 
 
-def test_without_a_router_nothing_is_applied(tmp_path: Path, prefix: str) -> None:
-    reply = Setup(tmp_path, prefix, epoch=None).handler.handle(command(Kill))
-    assert isinstance(reply, CommandRefused)
-    assert reply.code == CommandRefusal.NO_EPOCH
+def test_without_a_router_only_a_kill_is_applied(tmp_path: Path, prefix: str) -> None:
+    setup = Setup(tmp_path, prefix, epoch=None)
+    for kind, more in ((Rearm, {}), (SetMode, {"mode": TradingMode.HALTED})):
+        reply = setup.handler.handle(command(kind, **more))
+        assert isinstance(reply, CommandRefused)
+        assert reply.code == CommandRefusal.NO_EPOCH
+    assert isinstance(setup.handler.handle(command(Kill)), CommandAccepted)
+    assert setup.block().killed == 1
+    assert Setup(tmp_path, prefix, epoch=None).block().killed == 1
 
 
 def test_garbage_is_answered_and_counted(tmp_path: Path, prefix: str) -> None:

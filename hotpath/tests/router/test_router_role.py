@@ -160,16 +160,16 @@ def test_kill_file_latches_until_rearmed_and_gone(tmp_path: Path) -> None:
         wait_for("reconciled", lambda: desk.gate("reconciled") == "")
         time.sleep(0.06)
         assert "re-arm" in desk.gate("not_killed")
-        desk.set_control(3, max_position=900)
+        desk.set_control(3, max_position=900, rearms=1)
         wait_for("re-armed", lambda: desk.gate("not_killed") == "")
         desk.event(ACCEPTED, order_id=desk.new())
 
         # the other way: the control block
-        desk.set_control(4, killed=1)
+        desk.set_control(4, killed=1, rearms=1)
         desk.event(CANCELED)
         desk.new()
         assert desk.event(REFUSED).reason == RefusalReason.REFUSED_KILLED
-        desk.set_control(5)
+        desk.set_control(5, rearms=2)
         wait_for("re-armed", lambda: desk.gate("not_killed") == "")
 
         # an expired lease leaves reduce-only, and takes open orders away

@@ -24,7 +24,8 @@ class CommandGate:
     """Refuses what is addressed elsewhere, expired, too long-lived, for another epoch, or already seen.
 
     An id is remembered until its command expires, so a replayed one is refused as a duplicate or as expired. A Kill
-    is exempt from both the memory and its limit: repeating it changes nothing, and it must always get through.
+    is exempt from the epoch, the memory and its limit: it can only stop trading, repeating it changes nothing, and it
+    must get through also while no router runs or another one than its sender knew.
     """
 
     host: str
@@ -49,6 +50,12 @@ class CommandGate:
         else:
             self.refused[refusal.code] += 1
         return refusal
+
+    def withdraw(self, command: Command) -> None:
+        """An accepted command turned out not to apply: it counts as refused, and its id may be used again."""
+        self.accepted -= 1
+        self._seen.pop(command.id, None)
+        self.refused[CommandRefusal.NOT_APPLICABLE] += 1
 
     def count_malformed(self) -> None:
         """A message on a command subject that did not decode."""
@@ -75,6 +82,8 @@ class CommandGate:
                 CommandRefusal.NOT_YET_VALID,
                 f"issued {(command.issued_at_ns - now_ns) / 1e9:.3f} s in the future; check the clocks of both hosts",
             )
+        if isinstance(command, Kill):
+            return None  # latches whoever runs: a kill sent while the router restarts must not be lost
         if epoch is None:
             return Refusal(CommandRefusal.NO_EPOCH, "the router's epoch is not known here: no router is running")
         if command.epoch < epoch:
@@ -84,8 +93,6 @@ class CommandGate:
                 CommandRefusal.FUTURE_EPOCH,
                 f"for epoch {command.epoch}; this router is in epoch {epoch} and may have been replaced",
             )
-        if isinstance(command, Kill):
-            return None
         self._forget(now_ns)
         if command.id in self._seen:
             return Refusal(CommandRefusal.DUPLICATE, f"command {command.id} was already applied")

@@ -229,7 +229,7 @@ class RoleStatus(_Header, frozen=True, kw_only=True, tag="status"):
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`epoch` is the router epoch the issuer last heard of; a command for another one is refused."""
+    """`epoch` is the router epoch the issuer last heard of; a command for another one is refused, but for a Kill."""
 
     id: Token
     host: Token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from wire.commands import CommandGate
 from wire.messages import (
@@ -20,7 +21,7 @@ from wire.messages import (
     decode_command,
 )
 
-from hotpath.agent.control import Control
+from hotpath.agent.control import Control, ControlState
 from hotpath.config import Limits
 from hotpath.process import RoleLog
 
@@ -31,9 +32,10 @@ class CommandHandler:
     """Turns one message into a reply; `router_epoch` is None while no router runs."""
 
     def __init__(
-        self, gate: CommandGate, control: Control, router_epoch: Callable[[], int | None], log: RoleLog
+        self, gate: CommandGate, control: Control, router_epoch: Callable[[], int | None], kill_file: Path, log: RoleLog
     ) -> None:
         self.gate = gate
+        self._kill_file = kill_file
         self._log = log
         self._control = control
         self._router_epoch = router_epoch
@@ -50,7 +52,12 @@ class CommandHandler:
         if refusal is not None:
             self._log.warning("command-refused", id=command.id, code=refusal.code.value, detail=refusal.detail)
             return self._refused(command.id, epoch, now_ns, refusal.code, refusal.detail)
-        state = self._control.change(command.epoch, **_fields(command))
+        if isinstance(command, Rearm) and self._kill_file.exists():
+            detail = f"{self._kill_file} exists; remove it first, then re-arm"
+            self.gate.withdraw(command)
+            self._log.warning("command-refused", id=command.id, code=CommandRefusal.NOT_APPLICABLE.value, detail=detail)
+            return self._refused(command.id, epoch, now_ns, CommandRefusal.NOT_APPLICABLE, detail)
+        state = self._control.change(command.epoch, **_fields(command, self._control.state))
         kind = type(command).__name__
         self._log.warning(
             "command-applied", id=command.id, kind=kind, by=command.issued_by, reason=command.reason, version=state.version
@@ -66,12 +73,12 @@ class CommandHandler:
         )
 
 
-def _fields(command: Command) -> dict[str, object]:
+def _fields(command: Command, state: ControlState) -> dict[str, object]:
     match command:
         case Kill():
             return {"killed": True}
         case Rearm():
-            return {"killed": False}
+            return {"killed": False, "rearms": state.rearms + 1}
         case SetMode():
             return {"mode": command.mode.code}
         case SetLimits():

@@ -27,6 +27,7 @@ class ControlState(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0  # of the command that made the last change
     mode: int = TradingMode.MODE_ACTIVE
     killed: bool = False
+    rearms: int = 0  # Rearm commands ever applied; nothing else raises it
 
 
 class ControlError(Exception):
@@ -71,6 +72,7 @@ def block(state: ControlState) -> ControlBlock:
         collar_bps=state.limits.collar_bps,
         max_messages_per_second=state.limits.max_messages_per_second,
         max_open_orders=state.limits.max_open_orders,
+        rearms=state.rearms,
     )
 
 

@@ -66,7 +66,7 @@ class Agent:
             Path(settings.journal_dir), data / "published", publisher, runtime.host, runtime.environment
         )
         gate = CommandGate(host=runtime.host, environment=runtime.environment)
-        self._commands = CommandHandler(gate, self._control, self._observer.router_epoch, log)
+        self._commands = CommandHandler(gate, self._control, self._observer.router_epoch, runtime.kill_file, log)
         self._telemetry = Telemetry(self._observer, self._bus, runtime.host, runtime.environment, settings.instrument.symbol)
         self._status = StatusWriter(runtime.shm_prefix, ROLE, gates=GATES, counters=COUNTERS)
         self._status.enter(RoleState.STARTING)

@@ -165,6 +165,7 @@ class ControlBlock(msgspec.Struct, frozen=True, kw_only=True):
     collar_bps: int = 0
     max_messages_per_second: int = 0
     max_open_orders: int = 0
+    rearms: int = 0
 
 class PositionBlock(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int

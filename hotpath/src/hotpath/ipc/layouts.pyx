@@ -184,6 +184,7 @@ class ControlBlock(msgspec.Struct, frozen=True, kw_only=True):
     collar_bps: int = 0
     max_messages_per_second: int = 0
     max_open_orders: int = 0
+    rearms: int = 0
 
 
 class PositionBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -418,6 +419,7 @@ def decode_control_block(const unsigned char[::1] data not None) -> ControlBlock
         collar_bps=e.collar_bps,
         max_messages_per_second=e.max_messages_per_second,
         max_open_orders=e.max_open_orders,
+        rearms=e.rearms,
     )
 
 
@@ -436,6 +438,7 @@ def encode_control_block(block) -> bytes:
     e.collar_bps = block.collar_bps
     e.max_messages_per_second = block.max_messages_per_second
     e.max_open_orders = block.max_open_orders
+    e.rearms = block.rearms
     return PyBytes_FromStringAndSize(<char *>&e, sizeof(e))
 
 

@@ -171,7 +171,8 @@ cdef struct ControlBlock:
     int64_t collar_bps            # allowed distance from the reference price, 1/100 of a percent
     int64_t max_messages_per_second
     int64_t max_open_orders
-    uint8_t reserved[120]
+    uint64_t rearms               # Rearm commands ever applied: only a higher number re-arms a latched router
+    uint8_t reserved[112]
 
 # order router -> anyone, under a seqlock ("position"), 128 bytes
 cdef struct PositionBlock:

@@ -147,7 +147,8 @@ cdef class RouterEngine:
     cdef readonly bint audit_full
     cdef readonly bint strategy_present
     cdef bint _want_flat
-    cdef uint64_t _killed_at_version
+    cdef bint _rearms_known              # of the agent now attached: what it counted before does not re-arm
+    cdef uint64_t _rearms
     cdef uint64_t _control_version
     cdef uint64_t _control_instance
     cdef ControlBlock _control_block

@@ -216,12 +216,9 @@ cdef class RouterEngine:
             if self._control.version() != self._control_version or not self.control_present:
                 self._control_version = self._control.read(&block)
                 if self._control_version:
-                    rearmed = (self.control_present and block.version > self._killed_at_version and not block.killed
-                               and (self._control_block.killed
-                                    # a change that changes nothing else is a re-arm after a local kill
-                                    or (block.mode == self._control_block.mode and memcmp(
-                                        &block.max_order_quantity, &self._control_block.max_order_quantity,
-                                        6 * sizeof(int64_t)) == 0 and block.version > self._control_block.version)))
+                    rearmed = self._rearms_known and block.rearms > self._rearms
+                    self._rearms = block.rearms
+                    self._rearms_known = True
                     self._control_block = block
                     self.control_present = True
                     limits.max_order_quantity = block.max_order_quantity
@@ -246,13 +243,15 @@ cdef class RouterEngine:
             self.attention = True
         if self.control_present and self._control_block.killed:
             self._latch_kill()
-        elif self.killed and rearmed and not self.kill_file_present:
-            self.killed = False
-            self._store(COUNT_KILLED, 0)
-            self.attention = True
+        elif self.killed and rearmed:
+            self._kill_checked_ns = 0            # the file may have come since the last look
+            self._check_kill_file(now)
+            if not self.kill_file_present:
+                self.killed = False
+                self._store(COUNT_KILLED, 0)
+                self.attention = True
 
     cdef void _latch_kill(self) noexcept nogil:
-        self._killed_at_version = self._control_block.version
         if not self.killed:
             self.killed = True
             self._want_flat = True
@@ -1006,6 +1005,7 @@ cdef class RouterEngine:
         if control is not None and control.segment.header.instance != self._control_instance:
             self._control_instance = control.segment.header.instance
             self._control_version = 0
+            self._rearms_known = False
 
     def attach_top(self, SeqlockReader top):
         self._top = top

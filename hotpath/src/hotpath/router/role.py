@@ -44,7 +44,6 @@ ATTACH_EVERY_NS = 50_000_000
 BACK_OFF_FIRST_S = 0.05
 BACK_OFF_LAST_S = 0.5
 BACK_OFF_DRAINING_S = 0.1
-KILL_FILE = "KILL"  # in run_dir: while it exists, and until a re-arm after that, nothing is sent but cancels
 KILLED_MARK = "killed"  # in data_dir: a latched kill survives a restart
 SETTLE_FILE = "SETTLE_EARLIER_SESSIONS"  # in data_dir: a person vouches that no order of an earlier session is open
 
@@ -125,7 +124,7 @@ class OrderRouter:
                 host=host,
                 port=config.order_entry.port,
                 limits=config.limits,
-                kill_file=str(Path(runtime.run_dir) / KILL_FILE),
+                kill_file=str(runtime.kill_file),
                 recovery_timeout_ms=config.reconcile_timeout_ms,
             )
         except BaseException:
@@ -344,10 +343,9 @@ class OrderRouter:
     def _update_gates(self) -> None:
         engine = self._engine
         stage = SESSION_STATES[engine.session_state]
-        kill_path = Path(self._config.runtime.run_dir) / KILL_FILE
         killed = ""
         if engine.kill_file_present:
-            killed = f"{kill_path} exists"
+            killed = f"{self._config.runtime.kill_file} exists"
         elif engine.killed:
             killed = "kill switch latched; a person must re-arm it"
         room = engine.audit_has_room()
