@@ -7,6 +7,7 @@ import signal
 import sys
 
 from cli.bootstrap import BootstrapError, ensure
+from cli.engine import build_variables
 from cli.paths import repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench"}
@@ -15,13 +16,14 @@ NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench"}
 def main() -> int:
     layout = repository_layout()
     arguments = sys.argv[1:]
-    env = dict(os.environ)
-    if "--debug" in arguments:
-        env["HOTPATH_BUILD"] = "debug"
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    # only the debug tests use another build than the one that runs
+    debug = {"test", "--debug"} <= set(own)
+    build = build_variables(debug, sanitize=debug and "--sanitize" in own)
     # a terminated set-up must end its children too, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(arguments)), env=env)
+        ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(own)), build=build)
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -31,7 +33,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     python = str(layout.venv_python)
     os.chdir(layout.root)
-    os.execve(python, [python, "-m", "cli.main", *arguments], env)
+    return os.execve(python, [python, "-m", "cli.main", *arguments], os.environ)
 
 
 if __name__ == "__main__":

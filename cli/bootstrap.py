@@ -30,7 +30,7 @@ from rehearsal.toolchain.versions import COMMAND_PLUGIN, PULUMI
 __all__ = ["BootstrapError", "ensure", "main"]
 
 _BASE_REQUIREMENTS = ("platform", "controlplane", "build")
-_BUILD_VARIABLES = ("HOTPATH_BUILD", "HOTPATH_SANITIZE", "HOTPATH_WARNINGS", "CC")
+_BUILD_VARIABLES = ("HOTPATH_WARNINGS", "CC")
 _ASK_VERSION = "import sys, pip; print(sys.version.split()[0])"
 _VERSION = sys.version.split()[0]
 _PIP_TIMEOUT_S = 900
@@ -39,11 +39,19 @@ _LOCK_WAIT_S = 1800
 
 @dataclass(frozen=True)
 class _Plan:
-    """All steps of one clone, with what they depend on."""
+    """All steps of one clone, with what they depend on.
+
+    build: of the engine, as `build_variables` gives it. Each flavour is a step of its own with its own outputs.
+    """
 
     layout: Layout
     env: Mapping[str, str]
     tests: bool
+    build: Mapping[str, str]
+
+    @property
+    def flavour(self) -> str:
+        return engines.flavour_of(self.build)
 
     def steps(self) -> list[Step]:
         layout = self.layout
@@ -57,7 +65,7 @@ class _Plan:
         compiler = prerequisites.compiler(self.env) or ""
         engine = digest(
             [*package_files(layout.root / "hotpath"), layout.requirements / "engine.txt"],
-            *(wire, _identity(compiler), *(self.env.get(name, "") for name in _BUILD_VARIABLES)),
+            *(wire, self.flavour, _identity(compiler), *(self.env.get(name, "") for name in _BUILD_VARIABLES)),
             base=layout.root,
         )
         steps = [
@@ -92,10 +100,10 @@ class _Plan:
                 self._install_packages,
             ),
             Step(
-                "engine",
-                "the engine: compile into a wheel, install it by its digest",
+                "engine" if self.flavour == engines.RELEASE else f"engine-{self.flavour}",
+                f"the engine, {self.flavour} build: compile into a wheel, install it by its digest",
                 engine,
-                (layout.engine_manifest, *self._engine_outputs()),
+                (engines.manifest_file(layout, flavour=self.flavour), *self._engine_outputs()),
                 self._make_engine,
                 "a compiler error names file and line above",
             ),
@@ -119,9 +127,10 @@ class _Plan:
         return (selection.executable if selection else self.layout.toolchain_bin / "pulumi",)
 
     def _engine_outputs(self) -> tuple[Path, ...]:
-        wheels = self._wheels(engines.ENGINE)
-        manifest = engines.read_manifest(self.layout)
-        return (*wheels, self.layout.engine(manifest.sha256) / "bin" / "hotpath") if manifest else wheels
+        manifest = engines.read_manifest(self.layout, flavour=self.flavour)
+        if manifest is None:
+            return ()
+        return self.layout.artifacts / manifest.file, self.layout.engine(manifest.sha256) / "bin" / "hotpath"
 
     def _wheels(self, *packages: str) -> tuple[Path, ...]:
         """Wheels built last; for one never built, a path that does not exist."""
@@ -152,7 +161,8 @@ class _Plan:
         env = dict(self.env)
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"):
             env.pop(name, None)
-        return env
+        # whatever the caller's shell says: a flavour is asked for by the command, and each has its own manifest
+        return env | self.build
 
     def _make_pulumi(self, log: StepLog) -> None:
         selection, why_not = pulumi_cli.find_on_path(self.env.get("PATH"))
@@ -211,14 +221,19 @@ def ensure(
     *,
     tests: bool = False,
     recheck_plugin: bool = False,
+    build: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     stream: IO[str] | None = None,
 ) -> list[str]:
-    """Brings the clone up to date; returns the keys of the steps that ran. Raises BootstrapError, nothing else."""
+    """Brings the clone up to date; returns the keys of the steps that ran. Raises BootstrapError, nothing else.
+
+    build: `build_variables` of the engine to have; the release build when not given. The others are left as they are.
+    """
     env = dict(os.environ if env is None else env)
     # our own build must not count as a pulumi that the machine has
     kept = [entry for entry in env.get("PATH", os.defpath).split(os.pathsep) if Path(entry) != layout.toolchain_bin]
-    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, tests)
+    wanted = engines.build_variables(debug=False) if build is None else build
+    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, tests, wanted)
     if recheck_plugin:
         (layout.stamps / "plugin.json").unlink(missing_ok=True)
     if not [step for step in plan.steps() if step.due(layout.stamps)]:
@@ -228,7 +243,8 @@ def ensure(
     with _only_one(layout.bootstrap_lock, out):
         steps = plan.steps()
         due = {step.key for step in steps if step.due(layout.stamps)}
-        missing = prerequisites.check(plan.env, compile_c="engine" in due, pulumi="pulumi" in due)
+        compiles = any(key.startswith("engine") for key in due)
+        missing = prerequisites.check(plan.env, compile_c=compiles, pulumi="pulumi" in due)
         if missing:
             listed = "\n".join(each.text for each in missing)
             raise BootstrapError(f"this machine lacks what is needed to set up Ironlane:\n{listed}")

@@ -7,22 +7,28 @@ import os
 import subprocess
 import sys
 
-from cli import engine
+from cli import debug_tests, engine
 from cli.paths import Layout
 
 
-def _environment(layout: Layout) -> dict[str, str]:
+def _environment(layout: Layout, flavour: str = engine.RELEASE) -> dict[str, str]:
     """Tests import the installed engine, never the source tree."""
-    pin = engine.read_manifest(layout)
-    assert pin is not None, "the bootstrap ran before"
-    own, _ = engine.engine_site_packages(layout, pin.sha256)
+    built = engine.read_manifest(layout, flavour=flavour)
+    assert built is not None, "the bootstrap ran before"
+    own, _ = engine.engine_site_packages(layout, built.sha256)
     env = {**os.environ, "PYTHONPATH": str(own)}
     env["PATH"] = os.pathsep.join([str(layout.venv / "bin"), env.get("PATH", os.defpath)])
     return env
 
 
 def test(layout: Layout, args: argparse.Namespace) -> int:
-    chosen = ["tests/e2e"] if args.e2e else ["hotpath/tests"] if args.debug else []
+    if args.debug:
+        flavour = engine.flavour_of(engine.build_variables(debug=True, sanitize=args.sanitize))
+        return debug_tests.run(layout, _environment(layout, flavour), args.sanitize, args.pytest)
+    if args.sanitize:
+        print("error: --sanitize needs --debug", file=sys.stderr)
+        return 2
+    chosen = ["tests/e2e"] if args.e2e else []
     command = [sys.executable, "-m", "pytest", *chosen, *args.pytest]
     return subprocess.run(command, cwd=layout.root, env=_environment(layout), check=False).returncode
 

@@ -31,6 +31,8 @@ from cli.sources import file_sha256, stage
 from rehearsal.toolchain.pulumi_cli import Runner
 
 ENGINE = "hotpath"
+RELEASE = "release"
+SANITIZERS = ("address", "undefined")
 _RUNTIME_LOCK = "hotpath/_lock/runtime.txt"
 _WIRE_LOCK = "hotpath/_lock/wire.txt"
 _MARKER = "installed.json"
@@ -53,14 +55,28 @@ class Wheel:
     sha256: str
 
 
+def build_variables(debug: bool, sanitize: bool = False) -> dict[str, str]:
+    """What tells the engine's setup.py which flavour to build; sanitize needs debug."""
+    return {
+        "HOTPATH_BUILD": "debug" if debug else RELEASE,
+        "HOTPATH_SANITIZE": ",".join(SANITIZERS) if sanitize else "",
+    }
+
+
+def flavour_of(env: Mapping[str, str]) -> str:
+    """Name of the flavour that those variables ask for: `release`, `debug`, `debug-address-undefined`."""
+    wanted = env.get("HOTPATH_SANITIZE", "").split(",")
+    return "-".join([env.get("HOTPATH_BUILD") or RELEASE, *filter(None, wanted)])
+
+
 def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str], lock: Mapping[str, str]) -> Wheel:
     """Builds package (a folder of the repository) from a staged copy into the artifacts, and writes its manifest.
 
     lock: further files, by name below src. The same sources, compiler and Python give the same bytes in any folder.
+    Each flavour of the engine has its own build tree and manifest: only the release build can become the pinned one.
     """
-    flavour = env.get("HOTPATH_BUILD") or "release"
-    sanitizers = (env.get("HOTPATH_SANITIZE") or "").replace(",", "-")
-    tree = layout.build / "-".join(filter(None, (package, flavour, sanitizers)))
+    flavour = flavour_of(env) if package == ENGINE else RELEASE
+    tree = layout.build / f"{package}-{flavour}"
     setup = layout.root / package / "setup.py"
     if setup.exists() and tree.exists() and not _same(setup, tree / "setup.py"):
         shutil.rmtree(tree)  # other compiler flags: nothing built earlier counts
@@ -91,15 +107,16 @@ def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str
     shutil.copyfile(built, draft)
     draft.replace(home / built.name)
     wheel = Wheel(built.name.split("-")[1], f"{sha256}/{built.name}", sha256)
-    manifest = _manifest(layout, package)
+    manifest = manifest_file(layout, package, flavour)
     draft = manifest.with_name(f".{manifest.name}.{os.getpid()}")
     draft.write_text(json.dumps(asdict(wheel), indent=1) + "\n")
     draft.replace(manifest)
     return wheel
 
 
-def _manifest(layout: Layout, package: str) -> Path:
-    return layout.engine_manifest if package == ENGINE else layout.artifacts / f"{package}.json"
+def manifest_file(layout: Layout, package: str = ENGINE, flavour: str = RELEASE) -> Path:
+    name = layout.engine_manifest if package == ENGINE else layout.artifacts / f"{package}.json"
+    return name if flavour == RELEASE else name.with_stem(f"{name.stem}-{flavour}")
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -115,10 +132,10 @@ def build_engine(layout: Layout, wire: Wheel, run: Runner, env: Mapping[str, str
     return build_wheel(layout, ENGINE, run, env, locks)
 
 
-def read_manifest(layout: Layout, package: str = ENGINE) -> Wheel | None:
+def read_manifest(layout: Layout, package: str = ENGINE, flavour: str = RELEASE) -> Wheel | None:
     """The wheel of the package that was built last, or None."""
     try:
-        stored = json.loads(_manifest(layout, package).read_text())
+        stored = json.loads(manifest_file(layout, package, flavour).read_text())
         return Wheel(stored["version"], stored["file"], stored["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -79,7 +79,7 @@ class Layout:
 
     @property
     def engine_manifest(self) -> Path:
-        """JSON: version, file and sha256 of the engine wheel that was built last."""
+        """JSON: version, file and sha256 of the release build of the engine, the one that runs."""
         return self.artifacts / "engine.json"
 
     @property
@@ -102,6 +102,11 @@ class Layout:
     def logs(self) -> Path:
         """One log file per bootstrap step."""
         return self.home / "log"
+
+    @property
+    def debug_reports(self) -> Path:
+        """What the last run of the debug tests found, one file per process."""
+        return self.logs / "debug-reports"
 
     @property
     def stamps(self) -> Path:

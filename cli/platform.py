@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from cli import preflight
+from cli.console import console
 from cli.paths import Layout
 from cli.pulumi import COMMAND_TYPE, Event, Outcome, PulumiError, Stack, ensure_stack, render_stack_file, run
 from cli.repair import applied, repair, restart_ended
@@ -25,7 +24,6 @@ from stacks.settings import LocalSettings, from_file
 
 TRADING_PATIENCE_S = 15
 
-console = Console(highlight=False, soft_wrap=True)
 Overrides = dict[str, dict[str, Any]]
 
 
@@ -117,9 +115,13 @@ def wait_until_trading(stack: Stack) -> int:
     if late:
         raise PlatformError(f"not ready: {', '.join(late)}; see `make logs` and the gates above")
     if first_order_seen(stack):
-        console.print("The strategy is trading. `make status` shows it again, `make logs` its log, `make down` stops it.")
+        console.print(
+            "The strategy is trading. `make status` shows it again, `make logs` its log, `make down` stops it."
+        )
     else:
-        console.print("Every service is ready; the strategy has no order accepted yet (see `make logs SERVICE=strategy`).")
+        console.print(
+            "Every service is ready; the strategy has no order accepted yet (see `make logs SERVICE=strategy`)."
+        )
     return 0
 
 

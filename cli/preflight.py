@@ -97,7 +97,9 @@ def bad_replay(settings: LocalSettings, repository: Path, engine: Path, stack_fi
         return []
     key = f"{stack_file}: ironlane:replay.file = {settings.replay.file!r}"
     if not path.is_file():
-        return [f"{key}: {path} does not exist; give a LOBSTER message file (.csv or .csv.gz), or null for the generator"]
+        return [
+            f"{key}: {path} does not exist; give a LOBSTER message file (.csv or .csv.gz), or null for the generator"
+        ]
     command = [str(engine), "check-flow", str(path), "--on-bad-row", settings.replay.on_bad_row]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return [] if done.returncode == 0 else [f"{key}: {(done.stderr or done.stdout).strip()}"]

@@ -21,7 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli import platform
-from cli.platform import PlatformError, console
+from cli.console import console
+from cli.platform import PlatformError
 from cli.pulumi import Stack
 from cli.status import collect, http_json, roles
 from stacks.settings import LocalSettings, from_file
@@ -167,8 +168,7 @@ def _wait_ready(stack: Stack) -> None:
 def _count_latency(stack: Stack) -> subprocess.Popen[str]:
     config = str(stack.run_dir / "config" / "agent.json")
     command = [platform.engine_program(stack.layout), "latency", "--config", config, "--until-eof", "--json"]
-    counting = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    return counting
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def _follow(services: _Platform, deadline: float) -> dict[str, Any]:
@@ -185,7 +185,9 @@ def _follow(services: _Platform, deadline: float) -> dict[str, Any]:
                 if flow["state"] == "done":
                     return status
             if time.monotonic() > deadline:
-                raise PlatformError("the session did not end in time; `make status` and `make logs` show where it hangs")
+                raise PlatformError(
+                    "the session did not end in time; `make status` and `make logs` show where it hangs"
+                )
             time.sleep(POLL_S)
 
 
@@ -220,13 +222,22 @@ def _delta(after: dict[str, int], before: dict[str, int]) -> dict[str, int]:
 
 
 def _report(
-    services: _Platform, before: Snapshot, after: Snapshot, venue: dict[str, Any], seconds: float, stages: list[dict[str, Any]]
+    services: _Platform,
+    before: Snapshot,
+    after: Snapshot,
+    venue: dict[str, Any],
+    seconds: float,
+    stages: list[dict[str, Any]],
 ) -> Report:
     counts, feed = _delta(after.counts, before.counts), _delta(after.feed, before.feed)
     venue_counts = _delta(after.venue, before.venue)
     mark = (services.get(f"{services.agent}/status") or {}).get("mark")
     quantity, cost = after.position["quantity"], after.position["cost_raw"]
-    value = None if mark is None and quantity else (quantity * (mark or 0) - (cost if quantity > 0 else -cost)) / PRICE_UNITS
+    value = (
+        None
+        if mark is None and quantity
+        else (quantity * (mark or 0) - (cost if quantity > 0 else -cost)) / PRICE_UNITS
+    )
     return Report(
         flow=venue["flow"]["source"],
         symbol=services.symbol,
@@ -263,7 +274,10 @@ def _print(report: Report) -> None:
     dropped = ", ".join(f"{where} {n}" for where, n in report.dropped.items() if n) or "nothing"
     unrealised = f"{report.unrealised:+,.2f}" if report.unrealised is not None else "unknown (no price)"
     for name, value in (
-        ("rows replayed", f"{report.rows_replayed:,} ({rows_per_second:,.0f} a second, {report.bad_rows} bad ones skipped)"),
+        (
+            "rows replayed",
+            f"{report.rows_replayed:,} ({rows_per_second:,.0f} a second, {report.bad_rows} bad ones skipped)",
+        ),
         ("feed messages", f"{report.feed_messages:,}"),
         ("our orders", f"{report.orders:,}"),
         ("fills", f"{report.fills:,}"),
@@ -288,4 +302,6 @@ def _print(report: Report) -> None:
         stages.add_row(row["role"], stage + note, f"{row['count']:,}", *figures)
     console.print()
     console.print(stages)
-    console.print("\n`make reconcile` compares the venue's ledger with the database; `make up` returns to the generated flow.")
+    console.print(
+        "\n`make reconcile` compares the venue's ledger with the database; `make up` returns to the generated flow."
+    )

@@ -12,9 +12,9 @@ import xmlrpc.client
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from cli.console import console
 from cli.pulumi import Stack
 from components.local import servicectl
 from components.unit import CommandReadiness, HttpReadiness, Unit
@@ -151,5 +151,5 @@ def status(stack: Stack, args: argparse.Namespace) -> int:
     elif not services:
         print(f"nothing of stack {stack.name} is up; `make up` starts it")
     else:
-        Console(highlight=False).print(render_table(services))
+        console.print(render_table(services))
     return 0 if services and all(s.ready for s in services) else 1

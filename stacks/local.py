@@ -37,9 +37,7 @@ def flow_id(settings: LocalSettings) -> str:
     return settings.replay.flow_id or f"{source}-{settings.replay.seed}"
 
 
-def hot_path_args(
-    settings: LocalSettings, supervisor: SupervisorArgs, engine: Path, engine_sha256: str
-) -> HotPathArgs:
+def hot_path_args(settings: LocalSettings, supervisor: SupervisorArgs, engine: Path, engine_sha256: str) -> HotPathArgs:
     """The settings in the hot path's own units."""
     ports, limits, replay = settings.ports, settings.limits, settings.replay
     return HotPathArgs(

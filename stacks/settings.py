@@ -261,7 +261,9 @@ def read_stack_file(path: Path) -> dict[str, Any]:
     foreign = [key for key in config if not str(key).startswith(f"{PROJECT}:")]
     if foreign:
         raise SettingsError(
-            "\n".join(f"{path.name}: {key}: unknown key; settings of this program begin with {PROJECT}:" for key in foreign)
+            "\n".join(
+                f"{path.name}: {key}: unknown key; settings of this program begin with {PROJECT}:" for key in foreign
+            )
         )
     return {str(key).removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
 

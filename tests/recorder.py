@@ -47,7 +47,9 @@ class Recording:
         """The one resource of that name. Raises LookupError when there is none or more than one."""
         found = [r for r in self.resources if r.name == name]
         if len(found) != 1:
-            raise LookupError(f"{len(found)} resources are named {name!r}; names: {sorted(r.name for r in self.resources)}")
+            raise LookupError(
+                f"{len(found)} resources are named {name!r}; names: {sorted(r.name for r in self.resources)}"
+            )
         return found[0]
 
     def children(self, of: Resource) -> list[Resource]:
@@ -131,5 +133,3 @@ def deploy(program: Callable[[], None], stack: str = "test", preview: bool = Fal
     if not monitor.seen:
         raise AssertionError("the program registered no resource")
     return Recording(tuple(monitor.seen))
-
-

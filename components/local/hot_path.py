@@ -134,7 +134,11 @@ def role_config(role: str, args: HotPathArgs) -> dict[str, Any]:
         },
         "agent": {
             "http": _endpoint(args.ports.agent),
-            "nats": {"servers": list(args.nats_urls), "user": "agent", "password_file": str(args.secrets / "nats-agent")},
+            "nats": {
+                "servers": list(args.nats_urls),
+                "user": "agent",
+                "password_file": str(args.secrets / "nats-agent"),
+            },
             "limits": args.limits.model_dump(),
             "roles": list(HOT_ROLES),
             "journal_dir": str(run_dir / "data" / "order-router"),
@@ -162,7 +166,9 @@ class HotPath(pulumi.ComponentResource):
         start = child_options(self, opts)
         venue = self._role("venue", args, "Exchange simulator: matching engine, feed, order entry", start)
         feed = self._role("feed-handler", args, "Line arbitration and L3 book", child_options(self, opts, [venue]))
-        router = self._role("order-router", args, "Risk gate, order entry session", child_options(self, opts, [venue, feed]))
+        router = self._role(
+            "order-router", args, "Risk gate, order entry session", child_options(self, opts, [venue, feed])
+        )
         self._role("strategy", args, "Market maker", child_options(self, opts, [feed, router]))
         self._role("agent", args, "Telemetry, readiness, bus", child_options(self, opts, [router]))
         self.register_outputs({})

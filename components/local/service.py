@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict
 from components.options import child_options
 from components.unit import Unit
 
-
 WRITE = ("install", "-D", "--mode=0600", "/dev/stdin")
 
 
@@ -42,9 +41,7 @@ class ServiceArgs(BaseModel):
 
 def servicectl(args: SupervisorArgs, *words: str) -> str:
     """Shell command that runs components.local.servicectl under the interpreter that runs this program."""
-    return shlex.join(
-        [sys.executable, "-m", "components.local.servicectl", *words, "--run-dir", str(args.run_dir)]
-    )
+    return shlex.join([sys.executable, "-m", "components.local.servicectl", *words, "--run-dir", str(args.run_dir)])
 
 
 def write_command(path: Path) -> str:

@@ -1,9 +1,9 @@
 """Starts, restarts and stops one supervised service and waits until it is ready: what the Pulumi commands run.
 
-    python -m components.local.servicectl supervisor-start --run-dir DIR
-    python -m components.local.servicectl apply            --run-dir DIR   (unit JSON on standard input)
-    python -m components.local.servicectl remove           --run-dir DIR --name NAME
-    python -m components.local.servicectl supervisor-stop  --run-dir DIR --shm-prefix PREFIX
+python -m components.local.servicectl supervisor-start --run-dir DIR
+python -m components.local.servicectl apply            --run-dir DIR   (unit JSON on standard input)
+python -m components.local.servicectl remove           --run-dir DIR --name NAME
+python -m components.local.servicectl supervisor-stop  --run-dir DIR --shm-prefix PREFIX
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ def probe(unit: Unit, patience_s: float) -> tuple[bool, str]:
     if isinstance(check, CommandReadiness):
         try:
             done = subprocess.run(
-                check.command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=max(patience_s, PROBE_S),
-                env={**os.environ, **unit.environment},
+                check.command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                timeout=max(patience_s, PROBE_S), env={**os.environ, **unit.environment},
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return False, f"`{' '.join(check.command)}` did not finish"
@@ -226,7 +226,9 @@ def probe(unit: Unit, patience_s: float) -> tuple[bool, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="servicectl", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="servicectl", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("action", choices=("supervisor-start", "supervisor-stop", "apply", "remove"))
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--name", help="the service (remove)")

@@ -14,7 +14,9 @@ def _escape(text: str) -> str:
 
 
 def _quote(word: str) -> str:
-    return word if word and all(c.isalnum() or c in "-_./:=,+@" for c in word) else "'" + word.replace("'", "'\\''") + "'"
+    return (
+        word if word and all(c.isalnum() or c in "-_./:=,+@" for c in word) else "'" + word.replace("'", "'\\''") + "'"
+    )
 
 
 def launch_command(unit: Unit) -> tuple[str, ...]:

@@ -103,7 +103,9 @@ class StackDriver:
             if self.pids()[name] not in (0, other_than_pid) and servicectl.probe(unit, 2.0)[0]:
                 return time.monotonic() - began
             time.sleep(0.02)
-        raise AssertionError(f"{name} is not ready {timeout_s} s after kill -9\n{servicectl.log_tail(self.run_dir, name)}")
+        raise AssertionError(
+            f"{name} is not ready {timeout_s} s after kill -9\n{servicectl.log_tail(self.run_dir, name)}"
+        )
 
     def segments(self) -> list[Path]:
         return sorted(Path("/dev/shm").glob(f"{shm_prefix(self.run_dir)}.*"))

@@ -1,4 +1,4 @@
-"""The platform as its users meet it: up, change, session, faults, reconcile, down. Tests build on each other in order."""
+"""The platform as its users meet it: up, change, session, faults, reconcile, down. In order: tests build on each other."""
 
 from __future__ import annotations
 
@@ -157,7 +157,11 @@ def test_down_leaves_nothing_behind(stack: StackDriver) -> None:
     printed = stack.ok("down")
     assert "order-router: cancel proof" in printed.replace("\n", " ")
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    leftovers = [p.info for p in psutil.process_iter(["pid", "cmdline"]) if str(stack.run_dir) in " ".join(p.info["cmdline"] or [])]
+    leftovers = [
+        p.info
+        for p in psutil.process_iter(["pid", "cmdline"])
+        if str(stack.run_dir) in " ".join(p.info["cmdline"] or [])
+    ]
     assert leftovers == []
     assert stack.segments() == []
     assert not list(stack.run_dir.rglob("*.sock"))
