@@ -111,7 +111,7 @@ cdef class Ledger:
         return 0
 
     cdef int _apply(self, uint64_t sequence, const SequencedRecord* record) except -1:
-        cdef const uint8_t* p = record.message
+        cdef const uint8_t* p = <const uint8_t*>record.message
         cdef size_t n = record.length
         cdef OuchOutOrderAccepted accepted
         cdef OuchOutOrderReplaced replaced

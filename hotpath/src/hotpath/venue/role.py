@@ -235,7 +235,7 @@ class VenueProcess:
                 "source": self._source.name,
                 "state": now["state"],
                 "rows_replayed": now["position"],
-                "rows_total": now["total"],
+                "rows_total": now["total"],  # -1 = endless
                 "bad_rows": self._source.bad_rows,
                 "speed": self._config.flow.speed,
                 "max_rows_per_second": self._config.flow.max_rows_per_second,

@@ -373,7 +373,7 @@ cdef class Venue:
             "counters": {COUNTERS[i]: values[i] for i in range(COUNTER_COUNT)},
             "state": _STATES[self.state],
             "position": self.source.position,
-            "total": self.source.total if self.source.total >= 0 else None,
+            "total": self.source.total,
             "rows_by_kind": {kinds[i]: rules.rows[i + 1] for i in range(7)},
             "before_open_by_kind": {kinds[i]: rules.before_open[i + 1] for i in range(7)},
             "gone_by_kind": {kinds[i]: rules.gone[i + 1] for i in range(7)},
