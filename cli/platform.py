@@ -31,10 +31,10 @@ class PlatformError(Exception):
     """The platform could not be brought to the state asked for."""
 
 
-def engine_program(layout: Layout) -> str:
+def engine_program(layout: Layout) -> Path:
     """The pinned engine's program."""
     pin = EnginePin.model_validate_json(layout.engine_manifest.read_bytes())
-    return str(layout.engine(pin.sha256) / "bin" / "hotpath")
+    return layout.engine(pin.sha256) / "bin" / "hotpath"
 
 
 def _plugin(layout: Layout) -> str:

@@ -167,7 +167,7 @@ def _wait_ready(stack: Stack) -> None:
 
 def _count_latency(stack: Stack) -> subprocess.Popen[str]:
     config = str(stack.run_dir / "config" / "agent.json")
-    command = [platform.engine_program(stack.layout), "latency", "--config", config, "--until-eof", "--json"]
+    command = [str(platform.engine_program(stack.layout)), "latency", "--config", config, "--until-eof", "--json"]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -84,7 +84,8 @@ def start_supervisor(run_dir: Path) -> int:
         )  # fmt: skip
         if done.returncode:
             raise ServiceError(f"supervisord did not start: {done.stderr.strip() or done.stdout.strip()}")
-        return _until(lambda: supervisor_pid(run_dir), 10, "supervisord does not answer on its socket")
+        pid = _until(lambda: supervisor_pid(run_dir), 10, "supervisord does not answer on its socket")
+        return int(pid)
 
 
 def stop_supervisor(run_dir: Path, shm_prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""The platform as its users meet it: up, change, session, faults, reconcile, down. In order: tests build on each other."""
+"""The platform as its users meet it: up, change, session, faults, reconcile, down; in that order."""
 
 from __future__ import annotations
 

@@ -373,5 +373,8 @@ def test_a_second_strategy_on_the_same_data_is_refused(prefix: str, start: Calla
         market.pump()
         code = second.process.poll()
     assert code == 1
-    assert f"process {first.process.pid} holds" in second.finish()[2]
+    said = second.finish()[2]
+    assert f"process {first.process.pid} holds" in said
+    assert "only one process may use this folder" in said
+    assert "router" not in said.split("holds")[1].splitlines()[0]
     assert market.open_prices() == QUOTES

@@ -1,4 +1,4 @@
-"""Fencing epoch of the order router: one router per data directory, each start under a higher number."""
+"""Fencing epoch of order router and strategy: one process per data directory, each start under a higher number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FencingEpoch:
             holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._lock)
             raise EpochError(
-                f"{lock}: process {holder} holds the fencing epoch; one router per venue session, stop that one first"
+                f"{lock}: process {holder} holds the fencing epoch; only one process may use this folder, stop that one first"
             ) from None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
@@ -53,10 +53,10 @@ class FencingEpoch:
         except FileNotFoundError:
             return 0
         except OSError as error:
-            raise EpochError(f"{self._path}: {error.strerror}; the router must be able to read its epoch") from error
+            raise EpochError(f"{self._path}: {error.strerror}; make it readable for this process") from error
         if not text.isdigit() or not 0 < int(text) < 2**32 - 1:
             raise EpochError(
-                f"{self._path}: {text!r} is not an epoch; write the last epoch any router here used (decimal) into it"
+                f"{self._path}: {text!r} is not an epoch; write the last epoch used in this folder (decimal) into it"
             )
         return int(text)
 
