@@ -5,9 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from venue_support import LocalVenue, Row, VenueChild, make_config, write_rows
+from venue_support import LocalVenue, Row, VenueChild, make_config, remove_shared_memory, write_rows
 
 StartVenue = Callable[..., LocalVenue]
+
+
+@pytest.fixture(autouse=True)
+def shared_memory_removed() -> Iterator[None]:
+    yield
+    remove_shared_memory()
 
 
 @pytest.fixture

@@ -51,15 +51,19 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
+created_prefixes: list[str] = []
+
+
 def make_config(folder: Path, *, accounts: Sequence[str] = ("ALPHA",), **changes: Any) -> dict[str, Any]:
     ports = free_ports(6)
     endpoint = [{"host": "127.0.0.1", "port": port} for port in ports]
     (folder / "password").write_text(PASSWORD + "\n")
+    created_prefixes.append(f"venue-test-{uuid.uuid4().hex[:12]}")
     config: dict[str, Any] = {
         "runtime": {
             "host": "here",
             "environment": "test",
-            "shm_prefix": f"venue-test-{uuid.uuid4().hex[:12]}",
+            "shm_prefix": created_prefixes[-1],
             "run_dir": str(folder),
             "data_dir": str(folder / "data"),
         },
@@ -286,7 +290,6 @@ class LocalVenue:
     def close(self) -> None:
         self.stop()
         self.feed.close()
-        remove_segments(self.config["runtime"]["shm_prefix"])
 
 
 class VenueChild:
@@ -332,7 +335,12 @@ class VenueChild:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait(DEADLINE_S)
-        remove_segments(self.config["runtime"]["shm_prefix"])
+
+
+def remove_shared_memory() -> None:
+    """Segments of every configuration made so far, those of venues that never got to run included."""
+    while created_prefixes:
+        remove_segments(created_prefixes.pop())
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> None:

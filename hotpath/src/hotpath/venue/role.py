@@ -90,10 +90,6 @@ class VenueProcess:
         session = self._identity.session
         self._ledgers = [Ledger(account.username, session.decode(), account.directory) for account in self._accounts]
         self.ledger_pages = LedgerPages(self._ledgers)
-        self._status = StatusWriter(config.runtime.shm_prefix, ROLE, self._identity.starts, GATES, COUNTERS)
-        self._latency = HistogramWriter(
-            config.runtime.shm_prefix, f"latency.{ROLE}", ["order_turnaround"], self._identity.starts
-        )
         self._feed = MarketData(
             config.instrument.symbol,
             config.instrument.locate,
@@ -102,6 +98,11 @@ class VenueProcess:
             (config.rerequest.host, config.rerequest.port),
             config.rerequest_window,
             config.heartbeat_ms,
+        )
+        # after the first port: a venue that cannot have it must not supersede the running one's status
+        self._status = StatusWriter(config.runtime.shm_prefix, ROLE, self._identity.starts, GATES, COUNTERS)
+        self._latency = HistogramWriter(
+            config.runtime.shm_prefix, f"latency.{ROLE}", ["order_turnaround"], self._identity.starts
         )
         engine = MatchingEngine(
             MAX_LIVE_ORDERS,
