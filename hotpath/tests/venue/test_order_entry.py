@@ -121,6 +121,28 @@ def test_quantity_of_a_replace_counts_what_was_executed(venue: LocalVenue) -> No
     ]
 
 
+def test_a_replace_after_market_hours_ends_the_original(tmp_path: Path) -> None:
+    rows = [add(11, "B", 500, BID), add(12, "S", 500, ASK), ("34200.4", 5, 0, 1, 1_000_000, 1)]
+    file = write_rows(tmp_path / "flow.csv", rows)
+    venue = LocalVenue(make_config(tmp_path, flow={"file": str(file)})).start()
+    try:
+        client = venue.client()
+        client.order(1, "B", 100, 998_000)
+        client.order(2, "B", 100, 997_000)
+        venue.expect(client, "AA")
+        venue.until(lambda: venue.status["flow"]["state"] == "closing")
+        client.replace(1, 3, 200, 998_500)
+        ended = venue.expect(client, "AAC")[-1]
+        assert (ended.user_ref_num, ended.quantity, ended.reason) == (1, 100, "E")
+        client.order(3, "B", 100, 998_000)  # the number is still free, the market is closed
+        refused = venue.expect(client, "AACJ")[-1]
+        assert (refused.user_ref_num, refused.reason) == (3, 0x02)
+        venue.until(lambda: venue.status["flow"]["state"] == "done")
+        assert venue.expect(client, "AACJC")[-1].user_ref_num == 2
+    finally:
+        venue.close()
+
+
 def test_modify_keeps_priority_and_answers_once(venue: LocalVenue) -> None:
     client = venue.client()
     client.order(1, "T", 500, 1_000_500)

@@ -16,7 +16,7 @@ from hotpath.ipc.clock cimport monotonic_ns
 from hotpath.ipc.histogram cimport HistogramWriter
 from hotpath.ipc.journal cimport JournalReader
 from hotpath.protocols.ouch cimport (
-    OUCH_BUY, OUCH_CANCEL_SUPERVISORY, OUCH_CANCEL_SYSTEM, OUCH_CANCEL_USER, OUCH_CAPACITY_AGENCY,
+    OUCH_BUY, OUCH_CANCEL_CLOSED, OUCH_CANCEL_HALTED, OUCH_CANCEL_SUPERVISORY, OUCH_CANCEL_SYSTEM, OUCH_CANCEL_USER, OUCH_CAPACITY_AGENCY,
     OUCH_CAPACITY_OTHER, OUCH_CAPACITY_PRINCIPAL, OUCH_CAPACITY_RISKLESS, OUCH_CROSS_CONTINUOUS,
     OUCH_DISPLAY_ATTRIBUTABLE, OUCH_DISPLAY_VISIBLE, OUCH_IN_ACCOUNT_QUERY, OUCH_IN_CANCEL_ORDER,
     OUCH_IN_DISABLE_ORDER_ENTRY, OUCH_IN_ENABLE_ORDER_ENTRY, OUCH_IN_ENTER_ORDER, OUCH_IN_MASS_CANCEL,
@@ -260,6 +260,7 @@ cdef class OrderEntryServer(SoupServer):
         cdef uint64_t original
         cdef uint32_t handle, token
         cdef uint8_t side
+        cdef uint8_t refusal = 0
         cdef bint post_only
         if ouch_decode_in_replace_order(p, n, &m) < 0:
             self.entry.malformed += 1
@@ -274,13 +275,19 @@ cdef class OrderEntryServer(SoupServer):
             return
         token = self.market.engine.order(handle).token
         side = token_side(token)
-        if self._check(account, m.price, m.quantity, m.time_in_force, m.display, m.iso_eligibility, &m.appendage, &options) \
+        if self.market.phase != PHASE_OPEN:
+            refusal = OUCH_CANCEL_CLOSED
+        elif self.market.halted:
+            refusal = OUCH_CANCEL_HALTED
+        elif self._check(account, m.price, m.quantity, m.time_in_force, m.display, m.iso_eligibility, &m.appendage, &options) \
                 or (ouch_has(&options, OUCH_TAG_SIDE) and (options.side == OUCH_BUY) != (side == OUCH_BUY)) \
                 or (<ClientAccount>self.market.reports.handles[account]).disabled \
                 or not (<ClientAccount>self.market.reports.handles[account]).has_room():
-            # invalid details end the original and leave the new number unused
+            refusal = OUCH_CANCEL_SYSTEM
+        if refusal:
+            # a replacement that cannot be entered ends the original and leaves the new number unused
             self.entry.rejected += 1
-            self.market.cancel(original, 0, OUCH_CANCEL_SYSTEM)
+            self.market.cancel(original, 0, refusal)
             return
         self.entry.replaced += 1
         if ouch_has(&options, OUCH_TAG_SIDE):
