@@ -15,8 +15,8 @@ RATE = 200.0
 ADD, REDUCE, DELETE, EXECUTE, HIDDEN = 1, 2, 3, 4, 5
 
 
-def make(seed: int = 1) -> GeneratedFlow:
-    return GeneratedFlow(seed, RATE, PRICE, TICK)
+def make(seed: int = 1, rows: int | None = None) -> GeneratedFlow:
+    return GeneratedFlow(seed, RATE, PRICE, TICK, rows)
 
 
 class Replayed:
@@ -88,6 +88,18 @@ def test_saved_state_continues_the_same_flow(position: int) -> None:
     assert resumed.take(500) == flow.take(500)
 
 
+@pytest.mark.parametrize("rows", [1, 299, 300, 1000])
+def test_a_flow_of_given_length_is_the_beginning_of_the_endless_one(rows: int) -> None:
+    flow = make(rows=rows)
+    assert (flow.total, make().total) == (rows, -1)
+    assert flow.take(rows + 10) == make().take(rows)
+    assert flow.position == rows
+    again = make(rows=rows)
+    again.restore(flow.save())
+    assert again.take(1) == []
+    assert again.live_orders() == flow.live_orders()
+
+
 def test_damaged_state_is_refused() -> None:
     flow = make()
     saved = flow.save()
@@ -147,6 +159,7 @@ def test_documented_statistics_hold() -> None:
         ((1, RATE, PRICE + 1, TICK), "flow.reference_price"),
         ((1, RATE, 50_000, TICK), "flow.reference_price"),
         ((1, RATE, PRICE, 0), "instrument.tick"),
+        ((1, RATE, PRICE, TICK, 0), "flow.rows"),
     ],
 )
 def test_impossible_settings_are_named(arguments: tuple[int, float, int, int], key: str) -> None:

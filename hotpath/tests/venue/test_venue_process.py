@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from venue_support import (
     Feed,
@@ -200,6 +201,53 @@ def test_restart_resumes_and_a_new_flow_id_starts_over(tmp_path: Path) -> None:
         assert venue.status["flow"]["rows_replayed"] == 0
     finally:
         venue.close()
+
+
+def test_a_generated_flow_ends_after_its_rows_also_over_a_restart(tmp_path: Path) -> None:
+    flow = {"speed": 0.0, "max_rows_per_second": 200_000, "rows": 3000}
+    venue = LocalVenue(make_config(tmp_path, flow=flow)).start()
+    try:
+        venue.until(lambda: 500 < venue.status["flow"]["rows_replayed"] < 2500)
+        venue.stop()
+        venue.start()
+        assert 500 < venue.status["flow"]["rows_replayed"] < 3000
+        venue.until(lambda: venue.status["flow"]["state"] == "done")
+        ended = venue.status["flow"]
+        assert (ended["rows_replayed"], ended["rows_total"]) == (3000, 3000)
+        events = [m.event_code for m in venue.feed.messages().values() if m.type == "S"]
+        assert events[-3:] == ["M", "E", "C"]
+        book = venue.status["counters"]["live_orders"]
+
+        venue.stop()  # after the end nothing begins again, and time does not run back
+        venue.start()
+        venue.until(lambda: venue.status["flow"]["state"] == "done")
+        assert venue.status["flow"]["rows_replayed"] == 3000
+        assert venue.status["flow"]["time_ns"] >= ended["time_ns"]
+        assert venue.status["counters"]["live_orders"] == book
+    finally:
+        venue.close()
+
+
+def test_a_requested_flow_goes_on_by_itself_after_kill_9(tmp_path: Path, venue_child: StartChild) -> None:
+    child = venue_child(make_config(tmp_path, flow={"start": "on_request", "rows": 1_000_000}))
+
+    def flow() -> dict[str, Any]:
+        return dict(child.get("/status").json()["flow"])
+
+    child.wait_ready()
+    child.signal(signal.SIGKILL)
+    child.start()
+    child.wait_ready()
+    assert (flow()["state"], flow()["rows_replayed"]) == ("waiting", 0)  # nobody has asked for it yet
+    httpx.post(f"http://127.0.0.1:{child.config['admin']['port']}/flow/start", timeout=5).raise_for_status()
+    wait_for(lambda: flow()["rows_replayed"] > 0, "rows")
+    child.signal(signal.SIGKILL)
+    child.start()
+    child.wait_ready()
+    before = flow()
+    assert before["state"] == "running"
+    assert before["rows_replayed"] > 0
+    wait_for(lambda: flow()["rows_replayed"] > before["rows_replayed"], "more rows")
 
 
 def test_data_folder_belongs_to_one_venue_and_is_checked(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ OPEN_NS: int
 STATISTICS: dict[str, float]
 
 class GeneratedFlow(FlowSource):
-    """Endless, seeded order flow. The same seed, rate, price and tick give the same rows for ever."""
+    """Seeded order flow, endless or `rows` long. The same seed, rate, price and tick give the same rows for ever."""
 
-    def __init__(self, seed: int, rows_per_second: float, reference_price: int, tick: int) -> None:
+    def __init__(
+        self, seed: int, rows_per_second: float, reference_price: int, tick: int, rows: int | None = None
+    ) -> None:
         """`reference_price` and `tick` are Price(4). Raises FlowError naming the setting that is out of range."""
 
     def skip_to(self, position: int) -> None:

@@ -1,6 +1,6 @@
 # cython: nonecheck=False
 # a None check of `self` in nogil code would need the GIL
-"""Seeded endless order flow, a stand-in for a recorded file.
+"""Seeded order flow, endless or of a given length, a stand-in for a recorded file.
 
 The model (all draws from one SplitMix64 stream, so a seed fixes every row):
 
@@ -43,6 +43,7 @@ cdef double STALE_HIT = 0.5
 cdef double MEAN_DEPTH = 8.0
 cdef double ROUND_SHARE = 0.8
 cdef int64_t MAX_PRICE = 2_000_000_000
+MAX_ROWS = 1_000_000_000_000
 
 OPEN_NS = 34_200 * 1_000_000_000
 cdef int64_t _OPEN_NS = OPEN_NS
@@ -84,11 +85,13 @@ cdef inline int32_t _geometric(GeneratorState* s, double mean) noexcept nogil:
 
 
 cdef class GeneratedFlow(FlowSource):
-    def __init__(self, seed, double rows_per_second, reference_price, tick):
+    def __init__(self, seed, double rows_per_second, reference_price, tick, rows=None):
         if not 0 <= seed < 1 << 63:
             raise FlowError(f"flow.seed: {seed} must be 0 to 2**63 - 1")
         if not 0.001 <= rows_per_second <= 1e6:
             raise FlowError(f"flow.rows_per_second: {rows_per_second} must be 0.001 to 1000000")
+        if rows is not None and not 1 <= rows <= MAX_ROWS:
+            raise FlowError(f"flow.rows: {rows} must be 1 to {MAX_ROWS}, or null for an endless flow")
         if not 1 <= tick <= 10_000_000:
             raise FlowError(f"instrument.tick: {tick} must be 1 to 10000000 (1/10,000 $)")
         if reference_price % tick:
@@ -99,7 +102,7 @@ cdef class GeneratedFlow(FlowSource):
                             f"and below {MAX_PRICE}")
         self.name = f"generator seed {seed}"
         self.symbol = ""
-        self.total = -1
+        self.total = -1 if rows is None else rows
         self.tick_size = tick
         self.reference_tick = reference_price // tick
         self.mean_gap_ns = 1e9 / rows_per_second
@@ -113,6 +116,8 @@ cdef class GeneratedFlow(FlowSource):
         self._generate()
 
     cdef const FlowRow* peek(self) noexcept nogil:
+        if self.total >= 0 and self.position >= <uint64_t>self.total:
+            return NULL
         return &self.state.row
 
     cdef void advance(self) noexcept nogil:

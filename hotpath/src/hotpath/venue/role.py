@@ -348,7 +348,7 @@ def _source(config: VenueConfig) -> FlowSource:
         raise FlowError(f'flow.start: {flow.start!r} is not known; use "immediately" or "on_request"')
     if flow.file is not None:
         return read_lobster(flow.file, flow.on_bad_row)
-    return GeneratedFlow(flow.seed, flow.rows_per_second, flow.reference_price, config.instrument.tick)
+    return GeneratedFlow(flow.seed, flow.rows_per_second, flow.reference_price, config.instrument.tick, flow.rows)
 
 
 def _password(account: Account) -> str:

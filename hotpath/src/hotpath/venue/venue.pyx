@@ -101,8 +101,8 @@ cdef class Venue:
         if position == 0 and row != NULL:
             self.clock_ns = row.time_ns
         self.market.silent = False
-        if self.progress.block.clock_ns > self.clock_ns and self.source.peek() != NULL:
-            self.clock_ns = min(self.progress.block.clock_ns, self.source.peek().time_ns)
+        if self.progress.block.clock_ns > self.clock_ns:
+            self.clock_ns = self.progress.block.clock_ns if row == NULL else min(self.progress.block.clock_ns, row.time_ns)
         self.last_row_ns = self.clock_ns
         memset(&self.rules.counters, 0, sizeof(self.rules.counters))
         memset(&self.market.counters, 0, sizeof(self.market.counters))
