@@ -1,6 +1,6 @@
 # Each target is one call into code; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status logs session reconcile test test-debug test-e2e bench fmt lint
+.PHONY: help up preview down status logs session reconcile test test-slow test-debug test-e2e bench fmt lint
 
 STACK ?= local
 PYTHON ?= python3
@@ -30,8 +30,11 @@ session: ## replay a session and report (REPLAY=file.csv.gz SPEED=max|1|N)
 reconcile: ## venue ledger against the OMS database, order by order
 	@$(CLI) reconcile
 
-test: ## all tests but the end-to-end ones
+test: ## unit level, under a minute
 	@$(PYTHON) -m cli test
+
+test-slow: ## real Pulumi engine, servers killed, reproducible build
+	@$(PYTHON) -m cli test --slow
 
 test-debug: ## engine tests on the debug build (bounds and overflow checks)
 	@$(PYTHON) -m cli test --debug

@@ -28,7 +28,11 @@ def test(layout: Layout, args: argparse.Namespace) -> int:
     if args.sanitize:
         print("error: --sanitize needs --debug", file=sys.stderr)
         return 2
-    chosen = ["tests/e2e"] if args.e2e else []
+    if args.e2e:
+        chosen = ["tests/e2e", "-m", "e2e"]
+    else:
+        # one worker a core; slow tests run real servers and compilers, one at a time
+        chosen = ["-m", "slow"] if args.slow else ["-m", "not slow", "-n", str(len(os.sched_getaffinity(0)))]
     command = [sys.executable, "-m", "pytest", *chosen, *args.pytest]
     return subprocess.run(command, cwd=layout.root, env=_environment(layout), check=False).returncode
 
