@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from strategy_support import CYTHON, EPOCH, INSTRUMENT, MS, ROUTER_EPOCH, FakeOrder, FakeRouter, book
+from strategy_support import CYTHON, EPOCH, INSTRUMENT, MS, PYTHON, ROUTER_EPOCH, FakeOrder, FakeRouter, book
 
 from hotpath.config import ConfigError
 from hotpath.ipc.layouts import (
     BookEvent,
+    BookEventKind,
     Intent,
     IntentKind,
     OrderEvent,
@@ -217,6 +218,78 @@ def test_cancel_all_marks_everything(rig: Rig) -> None:
     assert {rig.state(1), rig.state(2)} == {OrderState.ORDER_PENDING_CANCEL}
     rig.deliver(rig.router.sent(intent) + rig.router.acknowledged(intent))
     assert rig.desk.open_orders == 0
+
+
+def cancels(rig: Rig) -> int:
+    intents = rig.take()
+    assert {intent.kind for intent in intents} <= {IntentKind.INTENT_MASS_CANCEL}
+    return len(intents)
+
+
+@pytest.mark.parametrize("kind", [BookEventKind.BOOK_STALE, BookEventKind.BOOK_RESET])
+def test_orders_do_not_outlive_the_prices(rig: Rig, kind: int) -> None:
+    rig.desk.feed_book(book(1_000, 1_100), 3 * MS)
+    rig.desk.send_buy(1_000, 10)
+    rig.send()
+    rig.desk.send_sell(1_100, 10)
+    (unanswered,) = rig.take()
+    rig.desk.feed_book(book(0, 0, kind=kind), 4 * MS)
+    (intent,) = rig.take()
+    assert intent.kind == IntentKind.INTENT_MASS_CANCEL
+    assert {rig.state(1), rig.state(2)} == {OrderState.ORDER_PENDING_CANCEL}
+    rig.desk.feed_timer(500 * MS)
+    assert cancels(rig) == 0  # everything is being cancelled
+    rig.deliver(rig.router.sent(unanswered) + rig.router.acknowledged(unanswered))
+    rig.deliver(rig.router.sent(intent) + rig.router.acknowledged(intent))
+    assert rig.desk.open_orders == 0
+
+    # an order that comes to rest meanwhile is taken at the next look, and a new book ends the cancelling
+    rig.desk.send_buy(900, 10)
+    rig.send()
+    rig.desk.feed_timer(600 * MS)
+    assert cancels(rig) == 1
+    rig.desk.send_buy(800, 10)
+    rig.take()
+    rig.desk.feed_timer(699 * MS)
+    assert cancels(rig) == 0
+    rig.desk.feed_timer(700 * MS)
+    assert cancels(rig) == 1
+    rig.desk.send_buy(700, 10)
+    rig.take()
+    rig.desk.feed_book(book(1_000, 1_100, kind=BookEventKind.BOOK_RECOVERED), 900 * MS)
+    rig.desk.feed_timer(999 * MS)
+    assert cancels(rig) == 0
+
+
+def test_without_a_router_that_takes_orders_stale_prices_write_nothing_until_it_does(rig: Rig) -> None:
+    rig.desk.feed_book(book(1_000, 1_100), 3 * MS)
+    rig.desk.send_buy(1_000, 10)
+    rig.send()
+    rig.desk.close_entry(4 * MS)
+    rig.desk.feed_book(book(0, 0, kind=BookEventKind.BOOK_STALE), 5 * MS)
+    assert cancels(rig) == 0
+    rig.desk.open_entry(ROUTER_EPOCH + 1, 6 * MS)
+    assert cancels(rig) == 1
+
+
+def test_a_strategy_may_keep_its_orders_without_prices() -> None:
+    class Keeper(Recorder):
+        CANCEL_WHEN_STALE = False
+
+    rig = Rig(Keeper)
+    rig.desk.feed_book(book(1_000, 1_100), 3 * MS)
+    rig.desk.send_buy(1_000, 10)
+    rig.send()
+    rig.desk.feed_book(book(0, 0, kind=BookEventKind.BOOK_STALE), 4 * MS)
+    rig.desk.feed_timer(500 * MS)
+    assert rig.take() == []
+    assert rig.state(1) == OrderState.ORDER_LIVE
+
+
+@pytest.mark.parametrize("name", [CYTHON, PYTHON])
+def test_the_market_maker_does_its_own_cancelling(name: str) -> None:
+    assert load_class(name).CANCEL_WHEN_STALE is False
+    assert Strategy.CANCEL_WHEN_STALE is PythonStrategy.CANCEL_WHEN_STALE is True
 
 
 def test_nothing_is_written_while_order_entry_is_closed(rig: Rig) -> None:

@@ -25,7 +25,8 @@ class FencingEpoch:
             holder = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._lock)
             raise EpochError(
-                f"{lock}: process {holder} holds the fencing epoch; only one process may use this folder, stop that one first"
+                f"{lock}: process {holder} holds the fencing epoch;"
+                " only one process may use this folder, stop that one first"
             ) from None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)

@@ -9,6 +9,10 @@
 Callbacks run without the GIL, one at a time, on one thread. A strategy can do nothing but write intents: the order
 router, another process, decides on each of them. Prices are int64 in 1/10,000 dollar, quantities shares, times
 CLOCK_MONOTONIC ns.
+
+While the book is not good (gap, new feed session, feed handler silent or gone) every open order is cancelled, after
+on_book has had its say. A strategy that may keep orders without prices sets the class attribute CANCEL_WHEN_STALE
+to False, and answers for them itself.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -24,6 +28,7 @@ cdef enum:
     MAX_OWN_ORDERS = 1024         # table slots, a power of two; this many orders can be open at a time
     OUTBOX_INTENTS = 64           # intents of one callback that may wait for room in the ring
     NO_SLOT = -1
+    STALE_CANCEL_RETRY_NS = 100_000_000   # between mass cancels while the book is not good and orders stay open
     OWN_ECHO_NS = 50_000_000      # how long after its end the feed may still show an own order
 
 # One of our orders, or a replace that is under way. Stays readable after its end until the slot is used again.
@@ -129,10 +134,13 @@ cdef class Strategy:
     cdef uint32_t _last_order_id
     cdef uint64_t _cash_sequence          # fills up to here are in the position block that cash began with
     cdef int64_t _mark                    # last usable mid x 2
+    cdef bint _cancel_when_stale
+    cdef int64_t _stale_cancel_due_ns
     cdef int64_t _tick_received_ns        # of the market data behind the callback under way
 
     cdef uint32_t _enter(self, uint8_t side, int64_t price, int64_t quantity, bint post_only,
                          uint8_t time_in_force) noexcept nogil
+    cdef void _cancel_unpriced(self) noexcept nogil
     cdef Intent* _new_intent(self, uint8_t kind) noexcept nogil
     cdef bint _may_enter(self) noexcept nogil
     cdef OwnOrder* _add(self, uint32_t order_id) noexcept nogil

@@ -11,6 +11,7 @@ class Strategy:
     """Base class of Cython strategies; see base.pxd. Raises ValueError for parameters that cannot work together."""
 
     Parameters: type[msgspec.Struct]
+    CANCEL_WHEN_STALE: bool
     parameters: Any
     locate: int
     tick: int

@@ -39,6 +39,7 @@ cdef class Strategy:
     """
 
     Parameters = NoParameters
+    CANCEL_WHEN_STALE = True
 
     def __cinit__(self, *args, **kwargs):
         self._orders = <OwnOrder*>calloc(MAX_OWN_ORDERS, sizeof(OwnOrder))
@@ -54,6 +55,7 @@ cdef class Strategy:
         self.tick = instrument.tick
         self.round_lot = instrument.round_lot
         self.strategy_epoch = strategy_epoch
+        self._cancel_when_stale = self.CANCEL_WHEN_STALE
         self.setup()
 
     def __dealloc__(self):
@@ -300,7 +302,10 @@ cdef class Strategy:
         if self.book_fresh and event.bid_price > 0 and event.ask_price > event.bid_price:
             self._mark = event.bid_price + event.ask_price
         self._tick_received_ns = event.received_ns
+        if self.book_fresh:
+            self._stale_cancel_due_ns = 0
         self.on_book(event)
+        self._cancel_unpriced()
         self._tick_received_ns = 0
 
     cdef void handle_order(self, const OrderEvent* event, int64_t now_ns) noexcept nogil:
@@ -312,6 +317,19 @@ cdef class Strategy:
     cdef void handle_timer(self, int64_t now_ns) noexcept nogil:
         self.now_ns = now_ns
         self.on_timer(now_ns)
+        self._cancel_unpriced()
+
+    cdef void _cancel_unpriced(self) noexcept nogil:
+        """Nothing may rest on prices that are not known; what the strategy has cancelled itself is left alone."""
+        cdef OwnOrder* order = self.first_open()
+        if (self.book_fresh or not self._cancel_when_stale or self.draining or not self.order_entry_open
+                or self.now_ns < self._stale_cancel_due_ns):
+            return
+        while order != NULL and order.state == ORDER_PENDING_CANCEL:
+            order = self.next_open(order)
+        # a mass cancel also takes orders and replaces whose answers are still on their way
+        if order != NULL and self.cancel_all():
+            self._stale_cancel_due_ns = self.now_ns + STALE_CANCEL_RETRY_NS
 
     cdef void book_lost(self, int64_t now_ns) noexcept nogil:
         cdef BookEvent event

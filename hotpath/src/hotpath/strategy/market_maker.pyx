@@ -14,6 +14,7 @@ cdef enum:
 
 cdef class MarketMaker(Strategy):
     Parameters = MarketMakerParameters
+    CANCEL_WHEN_STALE = False     # does it itself, quote by quote, as for every other reason not to quote
 
     def setup(self):
         p = self.parameters

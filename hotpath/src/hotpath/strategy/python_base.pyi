@@ -10,6 +10,7 @@ class PythonStrategy:
     """A strategy in pure Python, for prototypes: the slow path. Override `setup` and the callbacks."""
 
     Parameters: type[msgspec.Struct]
+    CANCEL_WHEN_STALE: bool
     desk: PythonDesk
     parameters: Any
     def __init__(self, desk: PythonDesk, parameters: msgspec.Struct) -> None: ...

@@ -16,9 +16,11 @@ class PythonStrategy:
     """Extend it and override `setup` and the callbacks. `self.parameters` is an instance of the class's Parameters.
 
     An exception in a callback stops the strategy: its orders are cancelled and the process exits with 1.
+    While the book is not good every open order is cancelled; CANCEL_WHEN_STALE = False leaves that to the strategy.
     """
 
     Parameters = NoParameters
+    CANCEL_WHEN_STALE = True
 
     def __init__(self, desk, parameters):
         self.desk = desk
@@ -43,6 +45,7 @@ cdef class PythonDesk(Strategy):
 
     def __init__(self, parameters, instrument, strategy_epoch, kind):
         Strategy.__init__(self, parameters, instrument, strategy_epoch)
+        self._cancel_when_stale = kind.CANCEL_WHEN_STALE
         self.strategy = kind(self, parameters)
 
     cdef void _fail(self, object error):

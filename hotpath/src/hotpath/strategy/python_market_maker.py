@@ -25,6 +25,7 @@ class PythonMarketMaker(PythonStrategy):
     """One post-only order a side around the mid, shifted against the inventory; none while the book is not good."""
 
     Parameters = MarketMakerParameters
+    CANCEL_WHEN_STALE = False  # does it itself, quote by quote, as for every other reason not to quote
     parameters: MarketMakerParameters
 
     def setup(self) -> None:
