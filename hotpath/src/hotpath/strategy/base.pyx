@@ -265,6 +265,8 @@ cdef class Strategy:
                 count += 1
             order = self.next_open(order)
         for back in range(8):       # only the newest ids can have ended so recently at this pace
+            if back >= self._last_order_id:
+                break
             order = self.order(self._last_order_id - back)
             if (order != NULL and order.closed_ns and order.side == side and order.price == price
                     and self.now_ns - order.closed_ns < OWN_ECHO_NS):
