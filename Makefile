@@ -1,6 +1,6 @@
 # Each target is one call into code; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status logs session reconcile test test-slow test-debug test-e2e bench fmt lint
+.PHONY: help up preview down status logs session reconcile kill rearm test test-slow test-debug test-e2e bench fmt lint
 
 STACK ?= local
 PYTHON ?= python3
@@ -29,6 +29,12 @@ session: ## replay a session and report (REPLAY=file.csv.gz SPEED=max|1|N)
 
 reconcile: ## venue ledger against the OMS database, order by order
 	@$(CLI) reconcile
+
+kill: ## cancel everything, refuse new orders until re-armed (REASON="why")
+	@$(CLI) kill --reason "$$REASON"
+
+rearm: ## clear a kill, after a look at why (REASON="why")
+	@$(CLI) rearm --reason "$$REASON"
 
 test: ## unit level, under a minute
 	@$(PYTHON) -m cli test

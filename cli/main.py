@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import bench, checks, logs, platform, reconcile, session, status
+from cli import bench, checks, control, logs, platform, reconcile, session, status
 from cli.paths import Layout, repository_layout
 from cli.platform import PlatformError
 from cli.preflight import PreflightError
@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print the report as JSON")
     compare = add("reconcile", "Compare the venue's ledger with the OMS database, order by order.", reconcile.reconcile)
     compare.add_argument("--json", action="store_true", help="machine-readable")
+    control.add_commands(add)
     tests = add("test", "The unit level, on the built engine.", _on_layout(checks.test))
     tests.add_argument("--debug", action="store_true", help="engine tests on a debug build of their own")
     tests.add_argument("--sanitize", action="store_true", help="with --debug: AddressSanitizer and UBSan, too")
