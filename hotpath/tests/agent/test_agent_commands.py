@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hotpath.agent.commands import CommandHandler
 from hotpath.agent.control import Control, ControlError
 from hotpath.config import Limits
@@ -17,7 +18,17 @@ from hotpath.ipc.segment import remove_segments
 from hotpath.ipc.seqlock import SeqlockReader
 from hotpath.process import RoleLog
 from wire.commands import CommandGate
-from wire.messages import CommandAccepted, CommandRefusal, CommandRefused, Kill, Rearm, SetLimits, SetMode, TradingMode, encode
+from wire.messages import (
+    CommandAccepted,
+    CommandRefusal,
+    CommandRefused,
+    Kill,
+    Rearm,
+    SetLimits,
+    SetMode,
+    TradingMode,
+    encode,
+)
 
 LIMITS = Limits(
     max_order_quantity=100, max_notional=10**9, max_position=500, collar_bps=500, max_messages_per_second=50,
@@ -160,7 +171,12 @@ def test_new_configured_limits_win_over_commanded_ones_but_not_over_a_kill(tmp_p
     setup = Setup(tmp_path, prefix)
     setup.handler.handle(command(Kill))
     changed = Limits(
-        max_order_quantity=99, max_notional=1, max_position=1, collar_bps=1, max_messages_per_second=1, max_open_orders=1
+        max_order_quantity=99,
+        max_notional=1,
+        max_position=1,
+        collar_bps=1,
+        max_messages_per_second=1,
+        max_open_orders=1,
     )
     state = Control(tmp_path / "control.json", changed, prefix).state
     assert state.limits.max_order_quantity == 99

@@ -419,4 +419,3 @@ class Desk:
     def proof(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.data / "cancel-proof.json").read_text())
         return document
-

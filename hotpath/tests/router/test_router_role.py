@@ -293,9 +293,7 @@ def test_break_against_the_venue_halts(tmp_path: Path) -> None:
         desk.kill()
         with desk.venue.lock:  # the venue's truth changes behind our back: that fill was for 15
             index = next(i for i, data in enumerate(desk.venue.stream) if data[:1] == b"E")
-            desk.venue.stream[index] = ouch.encode(
-                ouch.OrderExecuted(1, number, 15, PRICE, "A", 1, ouch.Options())
-            )
+            desk.venue.stream[index] = ouch.encode(ouch.OrderExecuted(1, number, 15, PRICE, "A", 1, ouch.Options()))
         desk.start(ready=False)
         wait_for("halted", lambda: desk.status()["state"] == "HALTED")
         assert "breaks against the venue's stream" in desk.gate("reconciled")

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hotpath.agent.control import Control, ControlState
+from hotpath.config import Limits
+from hotpath.process import RoleLog
 from wire.commands import CommandGate
 from wire.messages import (
     Command,
@@ -20,10 +23,6 @@ from wire.messages import (
     WireError,
     decode_command,
 )
-
-from hotpath.agent.control import Control, ControlState
-from hotpath.config import Limits
-from hotpath.process import RoleLog
 
 ROLE = "agent"
 
@@ -60,7 +59,12 @@ class CommandHandler:
         state = self._control.change(command.epoch, **_fields(command, self._control.state))
         kind = type(command).__name__
         self._log.warning(
-            "command-applied", id=command.id, kind=kind, by=command.issued_by, reason=command.reason, version=state.version
+            "command-applied",
+            id=command.id,
+            kind=kind,
+            by=command.issued_by,
+            reason=command.reason,
+            version=state.version,
         )
         return CommandAccepted(
             id=command.id, host=self.gate.host, role=ROLE, epoch=epoch or 0, wall_ns=now_ns,

@@ -6,13 +6,12 @@ import asyncio
 import os
 from pathlib import Path
 
+from hotpath.ipc.journal import JournalError, JournalReader
+from hotpath.ipc.layouts import ORDER_EVENT_SIZE
 from wire.messages import encode
 from wire.publisher import StreamPublisher
 from wire.records import order_event_from_record
 from wire.subjects import ORDER_ROUTER, Subjects
-
-from hotpath.ipc.journal import JournalError, JournalReader
-from hotpath.ipc.layouts import ORDER_EVENT_SIZE
 
 BATCH = 256
 IDLE_S = 0.005

@@ -30,7 +30,9 @@ class _HostCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         ready = GaugeMetricFamily("ironlane_role_ready", "1 when every gate of the role is open", labels=["role"])
         gates = GaugeMetricFamily("ironlane_gate_open", "1 when the gate is open", labels=["role", "gate"])
-        events = CounterMetricFamily("ironlane_role_events", "What the role counted since it started", labels=["role", "event"])
+        events = CounterMetricFamily(
+            "ironlane_role_events", "What the role counted since it started", labels=["role", "event"]
+        )
         latency = HistogramMetricFamily("ironlane_latency_seconds", "Time in one stage", labels=["role", "stage"])
         for role in self._observer.roles:
             status = self._observer.status(role)

@@ -20,6 +20,7 @@ from hotpath.ipc.status import StatusReader
 if TYPE_CHECKING:  # typed dict of the stub, absent from the compiled module
     from hotpath.ipc.status import RoleStatus
 
+
 class Observer:
     """Attaches lazily and again whenever a role was restarted. What cannot be read is absent, never guessed."""
 
@@ -70,9 +71,7 @@ class Observer:
             return (top.bid_price + top.ask_price) // 2
         return top.last_price or None
 
-    def _block(
-        self, reader: SeqlockReader | None, name: str, size: int
-    ) -> tuple[SeqlockReader | None, bytes | None]:
+    def _block(self, reader: SeqlockReader | None, name: str, size: int) -> tuple[SeqlockReader | None, bytes | None]:
         try:
             reader = reader or SeqlockReader(self._prefix, name, size)
             reader.reattach()

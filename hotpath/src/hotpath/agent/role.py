@@ -10,12 +10,6 @@ from typing import Any
 
 import msgspec
 import uvicorn
-from wire.client import BusClient, BusError, BusSettings, Message
-from wire.commands import CommandGate
-from wire.messages import encode
-from wire.publisher import StreamPublisher
-from wire.streams import ORDER_EVENTS
-from wire.subjects import Subjects
 
 from hotpath import config
 from hotpath.agent import http, metrics
@@ -26,6 +20,12 @@ from hotpath.agent.observer import Observer
 from hotpath.agent.telemetry import Telemetry
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.process import RoleLog, StopSignal
+from wire.client import BusClient, BusError, BusSettings, Message
+from wire.commands import CommandGate
+from wire.messages import encode
+from wire.publisher import StreamPublisher
+from wire.streams import ORDER_EVENTS
+from wire.subjects import Subjects
 
 BEAT_S = 0.2
 MAX_BACKLOG = 100_000  # events not yet in the stream: more means that the record is falling behind
@@ -67,7 +67,9 @@ class Agent:
         )
         gate = CommandGate(host=runtime.host, environment=runtime.environment)
         self._commands = CommandHandler(gate, self._control, self._observer.router_epoch, runtime.kill_file, log)
-        self._telemetry = Telemetry(self._observer, self._bus, runtime.host, runtime.environment, settings.instrument.symbol)
+        self._telemetry = Telemetry(
+            self._observer, self._bus, runtime.host, runtime.environment, settings.instrument.symbol
+        )
         self._status = StatusWriter(runtime.shm_prefix, ROLE, gates=GATES, counters=COUNTERS)
         self._status.enter(RoleState.STARTING)
 
@@ -76,7 +78,11 @@ class Agent:
         backlog = self._journal.written() - self._journal.acknowledged
         behind = f"{backlog} events are not in the stream yet" if backlog > MAX_BACKLOG else ""
         return [
-            {"name": "bus", "ok": self._bus.connected, "reason": "" if self._bus.connected else self._bus.state.last_error},
+            {
+                "name": "bus",
+                "ok": self._bus.connected,
+                "reason": "" if self._bus.connected else self._bus.state.last_error,
+            },
             {"name": "journal", "ok": not (self._journal.problem or behind), "reason": self._journal.problem or behind},
             {"name": "control", "ok": True, "reason": ""},
         ]
@@ -122,7 +128,7 @@ class Agent:
             uvicorn.Config(app, host=self._settings.http.host, port=self._settings.http.port, log_level="warning",
                            access_log=False, lifespan="off")
         )  # fmt: skip
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # StopSignal has the signals
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # StopSignal has the signals
         tasks = [
             asyncio.create_task(self._journal.run(), name="journal"),
             asyncio.create_task(self._telemetry.run(), name="telemetry"),

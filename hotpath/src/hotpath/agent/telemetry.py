@@ -7,12 +7,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 
-from wire.client import BusClient, BusError
-from wire.messages import Gate, LatencySummary, PositionMessage, RoleState, RoleStatus, Telemetry as TelemetryMessage
-from wire.messages import encode
-from wire.subjects import ORDER_ROUTER, Subjects
-
 from hotpath.agent.observer import Observer
+from wire.client import BusClient, BusError
+from wire.messages import Gate, LatencySummary, PositionMessage, RoleState, RoleStatus, encode
+from wire.messages import Telemetry as TelemetryMessage
+from wire.subjects import ORDER_ROUTER, Subjects
 
 PERIOD_S = 1.0
 
@@ -58,7 +57,7 @@ class Telemetry:
             if status is not None:
                 yield RoleStatus(
                     **self._header(role, "status"),  # type: ignore[arg-type]
-                    state=RoleState(status["state"]),
+                    state=RoleState[status["state"]],
                     ready=status["ready"],
                     pid=status["pid"],
                     heartbeat_age_ns=-1 if status["heartbeat_age_ns"] is None else status["heartbeat_age_ns"],
