@@ -12,18 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from hotpath.ipc.ring import RingConsumer, RingProducer
+from hotpath.ipc.ring import ConsumerState, RingConsumer, RingProducer
 from hotpath.ipc.segment import (
     ProducerState,
     SegmentError,
     SegmentMissing,
+    WrongInstrument,
     is_process_alive,
     list_segments,
     process_start_ticks,
     remove_segments,
     segment_path,
 )
-from hotpath.ipc.seqlock import SeqlockWriter
+from hotpath.ipc.seqlock import SeqlockReader, SeqlockWriter
 
 HEADER = {"magic": (0, "<Q"), "version": (8, "<I"), "kind": (12, "<I"), "slot_size": (16, "<I"), "size": (32, "<Q")}
 
@@ -48,7 +49,7 @@ def test_header_names_this_process(prefix: str) -> None:
     ("field", "value", "text"),
     [
         ("magic", 1, "magic 0x0000000000000001"),
-        ("version", 99, "layout version 99, this build reads 1"),
+        ("version", 99, "layout version 99, this build reads 2"),
         ("kind", 2, "a seqlock, expected a ring"),
         ("slot_size", 192, "slot size 192, expected 64"),
         ("size", 12, "its header says 12"),
@@ -202,3 +203,48 @@ def test_only_the_producer_beats(prefix: str) -> None:
     assert consumer.segment.heartbeat_ns > before
     with pytest.raises(SegmentError, match="only its producer"):
         consumer.segment.beat()
+
+
+def test_a_segment_of_another_instrument_is_not_there(prefix: str) -> None:
+    """Two roles of one name and one locate but of two instruments must never meet, whoever came first."""
+    ring = RingProducer(prefix, "ring.book", 64, 8, symbol="AAPL")
+    SeqlockWriter(prefix, "position", 64, initial=bytes(64), symbol="AAPL")
+    assert ring.segment.symbol == "AAPL"
+    with pytest.raises(WrongInstrument, match="^ring.book is for AAPL, this role trades IRON$"):
+        RingConsumer(prefix, "ring.book", 64, symbol="IRON")
+    with pytest.raises(WrongInstrument, match="^position is for AAPL, this role trades IRON$"):
+        SeqlockReader(prefix, "position", 64, "IRON")
+    with pytest.raises(WrongInstrument):
+        RingConsumer(prefix, "ring.book", 64)  # who names no instrument gets no instrument's ring
+    assert ring.consumer_liveness() == ConsumerState.NONE
+    assert RingConsumer(prefix, "ring.book", 64, symbol="AAPL").symbol == "AAPL"
+    assert SeqlockReader(prefix, "position", 64, "AAPL").read_bytes() == bytes(64)
+
+
+def test_a_successor_of_another_instrument_is_refused_until_the_own_one_comes(prefix: str) -> None:
+    RingProducer(prefix, "ring.book", 64, 8, symbol="AAPL")
+    SeqlockWriter(prefix, "top", 64, symbol="AAPL")
+    ring, top = RingConsumer(prefix, "ring.book", 64, symbol="AAPL"), SeqlockReader(prefix, "top", 64, "AAPL")
+    other = RingProducer(prefix, "ring.book", 64, 8, symbol="IRON")
+    SeqlockWriter(prefix, "top", 64, symbol="IRON")
+    for reattach in (ring.reattach, top.reattach):
+        with pytest.raises(WrongInstrument, match="is for IRON, this role trades AAPL"):
+            reattach()
+    assert other.consumer_liveness() == ConsumerState.NONE
+    assert ring.is_superseded
+    RingProducer(prefix, "ring.book", 64, 8, symbol="AAPL")
+    assert ring.reattach()
+
+
+def test_a_symbol_that_the_header_cannot_carry_leaves_nothing(prefix: str) -> None:
+    with pytest.raises(ValueError, match="instrument.symbol 'TOOLONGNAME' has more than 8 characters"):
+        RingProducer(prefix, "ring.book", 64, 8, symbol="TOOLONGNAME")
+    assert list_segments(prefix) == []
+
+
+def test_a_segment_of_an_older_layout_is_superseded(prefix: str) -> None:
+    """A role of an older build that still reads the old segment must see that it was replaced."""
+    old = RingProducer(prefix, "ring.x", 64, 8)
+    patch(old.segment.path, "version", 1)
+    RingProducer(prefix, "ring.x", 64, 8)
+    assert old.is_superseded

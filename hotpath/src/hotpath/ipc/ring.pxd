@@ -19,7 +19,7 @@ cdef enum ConsumerStateCode:
 
 @cython.final
 cdef class RingProducer:
-    """RingProducer(shm_prefix, name, slot_size, capacity, epoch): creates the ring and supersedes an older one."""
+    """RingProducer(shm_prefix, name, slot_size, capacity, epoch, symbol): creates the ring, supersedes an older one."""
     cdef readonly Segment segment
     cdef char *_slots
     cdef uint64_t *_tail
@@ -74,7 +74,7 @@ cdef class RingProducer:
 
 @cython.final
 cdef class RingConsumer:
-    """RingConsumer(shm_prefix, name, slot_size, start="tail"|"head"): attaches to the ring that is there."""
+    """RingConsumer(shm_prefix, name, slot_size, start="tail"|"head", symbol): attaches to that instrument's ring."""
     cdef readonly Segment segment
     cdef readonly str shm_prefix
     cdef readonly str name
@@ -89,6 +89,7 @@ cdef class RingConsumer:
     cdef uint64_t _cached_tail
     cdef readonly uint64_t discarded      # messages skipped unread at attach, skip_to_tail and reattach
     cdef uint64_t _identity
+    cdef readonly str symbol              # "" = of a ring that is about no instrument
 
     # The oldest unread message, NULL when there is none. Valid until release().
     cdef inline void *poll(self) noexcept nogil:

@@ -15,9 +15,11 @@ from hotpath.ipc.segment cimport (
     attach_segment,
     attach_successor,
     create_segment,
+    name_instrument,
     own_start_ticks,
     process_alive_short,
     publish_segment,
+    require_instrument,
 )
 
 from hotpath.ipc.segment import ProducerState, SegmentError
@@ -47,7 +49,8 @@ cdef bint _identity_alive(uint64_t identity) noexcept nogil:
 
 
 cdef class RingProducer:
-    def __cinit__(self, str shm_prefix, str name, size_t slot_size, uint64_t capacity, unsigned int epoch = 0):
+    def __cinit__(self, str shm_prefix, str name, size_t slot_size, uint64_t capacity, unsigned int epoch = 0,
+                  str symbol = ""):
         cdef Segment segment
         if slot_size == 0 or slot_size % 64 != 0 or slot_size > MAX_SLOT_SIZE:
             raise SegmentError(f"ring {name}: slot size {slot_size}; use a multiple of 64 up to {MAX_SLOT_SIZE}")
@@ -56,6 +59,7 @@ cdef class RingProducer:
         segment = create_segment(
             shm_prefix, name, KIND_RING, <unsigned int>slot_size, capacity, SEGMENT_DATA_OFFSET + slot_size * capacity, epoch
         )
+        name_instrument(segment, symbol)
         self.segment = segment
         self.slot_size = slot_size
         self._mask = capacity - 1
@@ -144,9 +148,10 @@ cdef class RingProducer:
 
 
 cdef class RingConsumer:
-    def __cinit__(self, str shm_prefix, str name, size_t slot_size, str start = "tail"):
+    def __cinit__(self, str shm_prefix, str name, size_t slot_size, str start = "tail", str symbol = ""):
         self.shm_prefix = shm_prefix
         self.name = name
+        self.symbol = symbol
         self.slot_size = slot_size
         self._bind(attach_segment(shm_prefix, name, KIND_RING, <unsigned int>slot_size, True), start)
 
@@ -159,6 +164,7 @@ cdef class RingConsumer:
         cdef uint64_t head, tail
         if start not in ("tail", "head"):
             raise ValueError(f"start={start!r}; use 'tail' (only new messages) or 'head' (unread ones first)")
+        require_instrument(segment, self.symbol)
         if capacity < 2 or capacity & (capacity - 1) != 0 or segment.size != SEGMENT_DATA_OFFSET + self.slot_size * capacity:
             raise SegmentError(f"{segment.path}: capacity {capacity} does not fit its size; restart its producer")
         _take_place(segment, consumer_id, identity)
@@ -188,7 +194,8 @@ cdef class RingConsumer:
         """Moves to the ring that superseded this one; False = there is none yet.
 
         Messages still unread in the old ring are counted in `discarded`: drain it first to keep them. The new ring is
-        read from its first message unless start="tail". Raises SegmentError when the new ring must not be used.
+        read from its first message unless start="tail". Raises SegmentError when the new ring must not be used,
+        WrongInstrument when it is about another instrument.
         """
         cdef Segment segment = attach_successor(
             self.segment, self.shm_prefix, self.name, KIND_RING, <unsigned int>self.slot_size, True

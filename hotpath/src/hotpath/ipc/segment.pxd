@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from hotpath.ipc.atomics cimport load_acquire_u32, store_release_i64
 
 cdef enum:
-    SEGMENT_VERSION = 1
+    SEGMENT_VERSION = 2
     SEGMENT_DATA_OFFSET = 4096    # data starts on its own page; the control lines of each kind lie below it
 
 cdef enum SegmentKind:
@@ -41,7 +41,8 @@ cdef struct SegmentHeader:
     uint64_t producer_start       # clock ticks after boot, /proc/PID/stat field 22
     int32_t producer_pid
     uint32_t epoch
-    char reserved0[56]
+    char symbol[8]                # instrument it is about, padded with spaces; blank = about none
+    char reserved0[48]
     # written by the producer
     int64_t heartbeat_ns          # CLOCK_MONOTONIC
     char reserved1[56]
@@ -56,13 +57,16 @@ cdef bint process_alive(int32_t pid, uint64_t start_ticks) noexcept nogil
 cdef bint process_alive_short(int32_t pid, uint32_t start_ticks) noexcept nogil
 cdef uint64_t own_start_ticks() noexcept nogil
 
-# For the other modules of this package. create -> fill in the control area -> publish.
+# For the other modules of this package. create -> name_instrument -> fill in the control area -> publish.
 cdef Segment create_segment(
     str shm_prefix, str name, uint32_t kind, uint32_t slot_size, uint64_t capacity, size_t size, uint32_t epoch
 )
+cdef name_instrument(Segment segment, str symbol)
 cdef publish_segment(Segment segment)
 cdef Segment attach_segment(str shm_prefix, str name, uint32_t kind, uint32_t slot_size, bint writable)
 cdef Segment attach_successor(Segment segment, str shm_prefix, str name, uint32_t kind, uint32_t slot_size, bint writable)
+# Raises WrongInstrument unless the segment is about that symbol ("" = about none).
+cdef require_instrument(Segment segment, str symbol)
 
 @cython.final
 cdef class Segment:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from libc.errno cimport ENOENT, EPERM, ESRCH, errno
 from libc.stdio cimport snprintf
 from libc.stdlib cimport strtoull
-from libc.string cimport strerror, strrchr
+from libc.string cimport memcpy, memset, strerror, strrchr
 from posix.fcntl cimport O_RDONLY, open as c_open
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, PROT_WRITE, mmap, munmap
 from posix.signal cimport kill
@@ -36,6 +36,10 @@ class SegmentError(Exception):
 
 class SegmentMissing(SegmentError):
     """There is no live segment of that name yet: try again later."""
+
+
+class WrongInstrument(SegmentMissing):
+    """The segment of that name is about another instrument: to this role it is not there yet. Try again later."""
 
 
 class ProducerState(IntEnum):
@@ -237,6 +241,11 @@ cdef class Segment:
     def heartbeat_ns(self) -> int:
         return load_acquire_i64(&self.header.heartbeat_ns)
 
+    @property
+    def symbol(self) -> str:
+        """The instrument it is about; "" = about none."""
+        return self.header.symbol[:8].decode("ascii", "replace").rstrip()
+
     def is_current(self) -> bool:
         """Whether the path still leads to this very segment."""
         try:
@@ -306,8 +315,24 @@ cdef Segment create_segment(
     segment.header.producer_start = own_start_ticks()
     segment.header.producer_pid = getpid()
     segment.header.epoch = epoch
+    memset(segment.header.symbol, c' ', sizeof(segment.header.symbol))
     segment.header.magic = SEGMENT_MAGIC
     return segment
+
+
+cdef name_instrument(Segment segment, str symbol):
+    """Before publish_segment. Raises ValueError for a symbol that the header cannot carry."""
+    cdef bytes text = symbol.encode("ascii", "replace").ljust(sizeof(segment.header.symbol))
+    if len(text) > <Py_ssize_t>sizeof(segment.header.symbol):
+        os.unlink(_temporary_path(segment.path))
+        raise ValueError(f"instrument.symbol {symbol!r} has more than {sizeof(segment.header.symbol)} characters")
+    memcpy(segment.header.symbol, <const char *>text, sizeof(segment.header.symbol))
+
+
+cdef require_instrument(Segment segment, str symbol):
+    if segment.symbol != symbol:
+        name = os.path.basename(segment.path).partition(".")[2]
+        raise WrongInstrument(f"{name} is for {segment.symbol or 'no instrument'}, this role trades {symbol or 'none'}")
 
 
 cdef publish_segment(Segment segment):
@@ -345,7 +370,7 @@ cdef _supersede(str path):
         _map(old, fd, SEGMENT_DATA_OFFSET, True)
     finally:
         os.close(fd)
-    if old.header.magic == SEGMENT_MAGIC and old.header.version == SEGMENT_VERSION:
+    if old.header.magic == SEGMENT_MAGIC:   # the state word has had its place in every version
         store_release_u32(&old.header.state, SEGMENT_SUPERSEDED)
 
 

@@ -12,7 +12,7 @@ cdef enum:
 
 @cython.final
 cdef class SeqlockWriter:
-    """SeqlockWriter(shm_prefix, name, payload_size, epoch, initial=None): creates the block, supersedes an older one."""
+    """SeqlockWriter(shm_prefix, name, payload_size, epoch, initial, symbol): creates the block, supersedes an older one."""
     cdef readonly Segment segment
     cdef uint64_t *_sequence
     cdef uint64_t *_payload
@@ -32,7 +32,7 @@ cdef class SeqlockWriter:
 
 @cython.final
 cdef class SeqlockReader:
-    """SeqlockReader(shm_prefix, name, payload_size): attaches to the block that is there."""
+    """SeqlockReader(shm_prefix, name, payload_size, symbol): attaches to that instrument's block."""
     cdef readonly Segment segment
     cdef readonly str shm_prefix
     cdef readonly str name
@@ -40,6 +40,7 @@ cdef class SeqlockReader:
     cdef const uint64_t *_sequence
     cdef const uint64_t *_payload
     cdef size_t _words
+    cdef readonly str symbol              # "" = of a block that is about no instrument
 
     # Copies a consistent payload to out and returns its version (1, 2, ...).
     # 0 = never written, or no consistent copy within SEQLOCK_READ_RETRIES (the writer died inside a write); out is undefined.

@@ -11,7 +11,10 @@ from hotpath.ipc.atomics cimport (
     store_release_u64,
 )
 from hotpath.ipc.clock cimport monotonic_ns
-from hotpath.ipc.segment cimport KIND_SEQLOCK, Segment, attach_segment, attach_successor, create_segment, publish_segment
+from hotpath.ipc.segment cimport (
+    KIND_SEQLOCK, Segment, attach_segment, attach_successor, create_segment, name_instrument, publish_segment,
+    require_instrument,
+)
 
 from hotpath.ipc.segment import ProducerState, SegmentError
 
@@ -27,6 +30,7 @@ cdef class SeqlockWriter:
         size_t payload_size,
         unsigned int epoch = 0,
         const unsigned char[::1] initial = None,
+        str symbol = "",
     ):
         cdef Segment segment
         if payload_size == 0 or payload_size % 8 != 0 or payload_size > MAX_PAYLOAD_SIZE:
@@ -36,6 +40,7 @@ cdef class SeqlockWriter:
         segment = create_segment(
             shm_prefix, name, KIND_SEQLOCK, <unsigned int>payload_size, 1, SEQLOCK_PAYLOAD_OFFSET + payload_size, epoch
         )
+        name_instrument(segment, symbol)
         self.segment = segment
         self._sequence = <uint64_t *>(segment.base + SEQLOCK_SEQUENCE_OFFSET)
         self._payload = <uint64_t *>(segment.base + SEQLOCK_PAYLOAD_OFFSET)
@@ -79,13 +84,15 @@ cdef class SeqlockWriter:
 
 
 cdef class SeqlockReader:
-    def __cinit__(self, str shm_prefix, str name, size_t payload_size):
+    def __cinit__(self, str shm_prefix, str name, size_t payload_size, str symbol = ""):
         self.shm_prefix = shm_prefix
         self.name = name
+        self.symbol = symbol
         self.payload_size = payload_size
         self._bind(attach_segment(shm_prefix, name, KIND_SEQLOCK, <unsigned int>payload_size, False))
 
     cdef object _bind(self, Segment segment):
+        require_instrument(segment, self.symbol)
         if segment.size != SEQLOCK_PAYLOAD_OFFSET + self.payload_size:
             raise SegmentError(f"{segment.path}: {segment.size} bytes do not hold a payload of {self.payload_size}; restart its writer")
         self.segment = segment
