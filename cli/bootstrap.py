@@ -162,7 +162,7 @@ class _Plan:
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"):
             env.pop(name, None)
         # whatever the caller's shell says: a flavour is asked for by the command, and each has its own manifest
-        return env | self.build
+        return {**env, **self.build}
 
     def _make_pulumi(self, log: StepLog) -> None:
         selection, why_not = pulumi_cli.find_on_path(self.env.get("PATH"))
