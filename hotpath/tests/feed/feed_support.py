@@ -167,7 +167,7 @@ def feed_config(venue: ScriptedVenue, tmp: str, **changes: object) -> FeedHandle
     prefix = f"feed-{os.getpid()}-{venue.lines[0][1]}"
     settings: dict[str, object] = {
         "runtime": Runtime(host="test", environment="test", shm_prefix=prefix, run_dir=tmp, data_dir=tmp, idle=Idle()),
-        "instrument": Instrument(symbol=SYMBOL, locate=1),
+        "instrument": Instrument(symbol=SYMBOL, locate=LOCATE),
         "lines": [Endpoint(host=host, port=port) for host, port in venue.lines],
         "rerequest": Endpoint(host=HOST, port=venue.rerequest.getsockname()[1]),
         "glimpse": Endpoint(host=HOST, port=venue.glimpse.getsockname()[1]),

@@ -23,12 +23,12 @@ from feed_support import (
 from hotpath.feed.book_builder import BookBuilder
 from hotpath.protocols import itch
 
-BOOK, PRINT, STATE, INCONSISTENT = 1, 2, 4, 8
+BOOK, PRINT, STATE, INCONSISTENT, NOT_OURS = 1, 2, 4, 8, 16
 
 
 @pytest.fixture
 def builder() -> BookBuilder:
-    builder = BookBuilder(SYMBOL, 1, 64)
+    builder = BookBuilder(SYMBOL, LOCATE, 64)
     for message in OPENING + TWO_SIDED:
         builder.apply_message(message)
     return builder
@@ -43,14 +43,43 @@ def last(builder: BookBuilder) -> tuple[object, object]:
     return builder.view()["last_price"], builder.view()["last_shares"]
 
 
-def test_the_directory_of_the_day_gives_the_locate(builder: BookBuilder) -> None:
-    assert builder.view()["locate"] == LOCATE
+def test_only_our_instrument_is_booked(builder: BookBuilder) -> None:
+    assert builder.directory_problem() is None
     assert top(builder) == (999_900, 100, 1, 1_000_100, 200, 1)
     assert builder.apply_message(directory("OTHER", 9)) == 0
     assert builder.apply_message(add(50, "B", 100, 1_000_000, locate=9)) == 0
-    assert builder.view()["locate"] == LOCATE
+    assert builder.directory_problem() is None
     assert top(builder) == (999_900, 100, 1, 1_000_100, 200, 1)
     assert builder.stats()["other_instruments"] == 2
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (directory("AAPL"), f"stock directory: locate {LOCATE} is AAPL, this role trades {SYMBOL}"),
+        (directory(locate=9), f"stock directory: {SYMBOL} has locate 9, instrument.locate is {LOCATE}"),
+    ],
+    ids=["symbol", "locate"],
+)
+def test_a_directory_that_contradicts_the_configuration_voids_the_book(
+    builder: BookBuilder, entry: bytes, problem: str
+) -> None:
+    assert builder.apply_message(entry) == NOT_OURS
+    assert builder.directory_problem() == problem
+    for message in [*TWO_SIDED, directory(), action("T"), hidden_trade(70, 1_000_000)]:
+        assert builder.apply_message(message) == 0
+    assert top(builder) == (0, 0, 0, 0, 0, 0)
+    assert last(builder) == (0, 0)
+    assert builder.view()["trading_state"] == "H"
+    assert builder.directory_problem() == problem  # one word of the day against another: stays closed
+
+
+def test_the_directory_has_to_name_us_first() -> None:
+    builder = BookBuilder(SYMBOL, LOCATE, 64)
+    builder.apply_message(directory("OTHER", 9))
+    assert builder.directory_problem() == f"stock directory: no entry for {SYMBOL} yet"
+    builder.apply_message(directory())
+    assert builder.directory_problem() is None
 
 
 def test_cancel_delete_and_replace(builder: BookBuilder) -> None:

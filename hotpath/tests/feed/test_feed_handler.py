@@ -18,6 +18,7 @@ from feed_support import (
     RECOVERED,
     RESET,
     STALE,
+    SYMBOL,
     TRADE,
     TRADING_STATE,
     TWO_SIDED,
@@ -26,6 +27,7 @@ from feed_support import (
     action,
     add,
     delete,
+    directory,
     executed,
     feed_config,
     hidden_trade,
@@ -49,7 +51,7 @@ class Rig:
         self.venue = venue
         self.prefix = config.runtime.shm_prefix
         self.handler = FeedHandler(config)
-        self.ring = RingConsumer(self.prefix, "ring.book", 128)
+        self.ring = RingConsumer(self.prefix, "ring.book", 128, symbol=SYMBOL)
         self.events: list[BookEvent] = []
 
     def run(self, milliseconds: int = 4) -> list[BookEvent]:
@@ -75,7 +77,7 @@ class Rig:
         return not self.handler.update_status()
 
     def top(self) -> BookEvent:
-        data = SeqlockReader(self.prefix, "top", 128).read_bytes()
+        data = SeqlockReader(self.prefix, "top", 128, SYMBOL).read_bytes()
         assert data is not None
         return decode_book_event(data)
 
@@ -344,6 +346,49 @@ def test_settings_out_of_range_are_refused(tmp_path: Path, changes: dict[str, ob
         venue.close()
 
 
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (directory("AAPL"), "stock directory: locate 7 is AAPL, this role trades IRON"),
+        (directory(locate=9), "stock directory: IRON has locate 9, instrument.locate is 7"),
+    ],
+    ids=["symbol", "locate"],
+)
+def test_another_instruments_feed_is_never_published(rig: Callable[..., Rig], entry: bytes, reason: str) -> None:
+    """By snapshot, by the lines, until a session is ours again."""
+    r = rig()
+    foreign = [system("O"), entry, system("Q"), action("T"), *TWO_SIDED]
+    r.venue.send(foreign)
+    r.until(lambda: r["snapshots_loaded"] == 1)
+    r.venue.send([add(3, "B", 50, 1_000_000)])
+    r.run(20)
+    assert r.handler.update_status()["session"] == reason
+    assert r.top().kind == STALE
+    assert {(event.kind, event.bid_price, event.ask_price) for event in r.events} == {(RESET, 0, 0)}
+    r.venue.restart(b"IRONMD0002")
+    r.venue.send(OPENING + TWO_SIDED)
+    r.until(r.ready)
+    assert r.top().bid_price == 999_900
+
+
+def test_a_directory_entry_that_comes_late_stops_the_book_within_its_packet(live: Rig) -> None:
+    live.venue.send([directory("AAPL"), add(3, "B", 50, 1_000_000)])
+    live.run()
+    assert kinds(live.events) == [STALE]
+    assert live.handler.update_status()["session"] == "stock directory: locate 7 is AAPL, this role trades IRON"
+
+
+def test_a_snapshot_without_our_instrument_is_not_our_book(live: Rig) -> None:
+    live.venue.snapshot = [directory("AAPL", 9), add(5, "B", 1, 1_000_000, locate=9)]
+    live.venue.answers = False
+    live.venue.send([add(3, "B", 1, 999_950)], lines=[])
+    live.venue.heartbeat()
+    live.until(lambda: live["snapshots_loaded"] == 2)
+    live.run(5)
+    assert live.handler.update_status()["session"] == "stock directory: no entry for IRON yet"
+    assert live.top().kind == STALE
+
+
 def test_a_second_feed_handler_supersedes_the_first(live: Rig) -> None:
     RingProducer(live.prefix, "ring.book", 128, 16)
     assert live.handler.superseded()
@@ -375,7 +420,7 @@ def test_the_process_starts_publishes_and_stops_on_sigterm(tmp_path: Path) -> No
                 and read_status(prefix, "feed-handler")["ready"]
             ):
                 break
-        ring = RingConsumer(prefix, "ring.book", 128)
+        ring = RingConsumer(prefix, "ring.book", 128, symbol=SYMBOL)
         venue.send([add(3, "B", 1, 999_950)])
         while (data := ring.poll_bytes()) is None:
             assert time.monotonic() < deadline

@@ -56,9 +56,9 @@ cdef class BookBuilder:
             self.counters.truncated += 1
             return CHANGE_INCONSISTENT
         locate = itch_stock_locate(message)
-        if itch_decode_stock_directory(message, length, &directory) > 0 and memcmp(directory.stock, self.symbol, 8) == 0:
-            self.locate = locate
-        if locate != self.locate and locate != 0:
+        if itch_decode_stock_directory(message, length, &directory) > 0:
+            return self._identify(directory.stock, locate)
+        if locate != 0 and (locate != self.locate or self.directory > DIRECTORY_CONFIRMED):
             self.counters.other_instruments += 1
             return 0
         self.counters.applied += 1
@@ -103,6 +103,23 @@ cdef class BookBuilder:
             self.counters.broken_trades += 1
         return 0
 
+    cdef int _identify(self, const char* stock, uint16_t locate) noexcept nogil:
+        cdef bint ours = memcmp(stock, self.symbol, 8) == 0
+        if not ours and locate != self.locate:
+            self.counters.other_instruments += 1
+            return 0
+        self.counters.applied += 1
+        if self.directory > DIRECTORY_CONFIRMED:
+            return 0
+        if ours and locate == self.locate:
+            self.directory = DIRECTORY_CONFIRMED
+            return 0
+        self.directory = DIRECTORY_OTHER_LOCATE if ours else DIRECTORY_OTHER_SYMBOL
+        memcpy(self.directory_symbol, stock, 8)
+        self.directory_locate = locate
+        self._void()
+        return CHANGE_NOT_OURS
+
     cdef int _result(self, int status) noexcept nogil:
         if status == APPLY_OK:
             return CHANGE_BOOK
@@ -126,9 +143,15 @@ cdef class BookBuilder:
         return CHANGE_TRADING_STATE if self.trading_state != before else 0
 
     cdef void clear_book(self) noexcept nogil:
+        if self.directory == DIRECTORY_CONFIRMED:
+            self.directory = DIRECTORY_UNKNOWN
         self.book.reset()
 
     cdef void reset(self) noexcept nogil:
+        self.directory = DIRECTORY_UNKNOWN
+        self._void()
+
+    cdef void _void(self) noexcept nogil:
         self.book.reset()
         self.stock_state = STATE_HALTED
         self.trading_state = STATE_HALTED
@@ -151,6 +174,18 @@ cdef class BookBuilder:
         fields.update(last_price=self.last_price, last_shares=self.last_shares, trading_state=chr(self.trading_state),
                       exchange_ns=self.exchange_ns, locate=self.locate)
         return fields
+
+    def directory_problem(self):
+        """Why this is not our instrument's book; None once the session's stock directory has confirmed symbol and locate."""
+        symbol = self.symbol[:8].decode("ascii").rstrip()
+        if self.directory == DIRECTORY_OTHER_SYMBOL:
+            found = self.directory_symbol[:8].decode("ascii", "replace").rstrip()
+            return f"stock directory: locate {self.locate} is {found}, this role trades {symbol}"
+        if self.directory == DIRECTORY_OTHER_LOCATE:
+            return f"stock directory: {symbol} has locate {self.directory_locate}, instrument.locate is {self.locate}"
+        if self.directory == DIRECTORY_UNKNOWN:
+            return f"stock directory: no entry for {symbol} yet"
+        return None
 
     def stats(self):
         """Counters by name (see BuilderCounters)."""

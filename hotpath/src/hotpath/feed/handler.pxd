@@ -18,6 +18,7 @@ cdef enum StaleReason:
     STALE_SNAPSHOT = 2
     STALE_GAP = 3
     STALE_SILENT = 4
+    STALE_INSTRUMENT = 5          # the stock directory has not confirmed that this is our book, or denies it
 
 cdef class FeedHandler:
     cdef object config

@@ -6,7 +6,9 @@ from libc.string cimport memcpy, strerror
 from hotpath.feed.arbitrator cimport (
     ARBITER_GAP, ARBITER_NEEDS_SNAPSHOT, ARBITER_NO_SESSION, SOURCE_LINE_A, SOURCE_LINE_B, SOURCE_REREQUEST, Arbitrator,
 )
-from hotpath.feed.book_builder cimport CHANGE_INCONSISTENT, STATE_TRADING, BookBuilder
+from hotpath.feed.book_builder cimport (
+    CHANGE_INCONSISTENT, CHANGE_NOT_OURS, DIRECTORY_CONFIRMED, STATE_TRADING, BookBuilder,
+)
 from hotpath.feed.book_publisher cimport BookPublisher
 from hotpath.feed.snapshot_client cimport SNAPSHOT_DONE, SNAPSHOT_FAILED, SNAPSHOT_IDLE, SnapshotClient
 from hotpath.ipc.clock cimport monotonic_ns
@@ -87,8 +89,9 @@ cdef class FeedHandler:
             self._open_line(line, config.lines[line])
         self._open_rerequest(config.rerequest)
         self.snapshot = SnapshotClient(resolve_ipv4(config.glimpse.host), config.glimpse.port)
-        self.ring = RingProducer(runtime.shm_prefix, "ring.book", sizeof(BookEvent), RING_CAPACITY)
-        self.top = SeqlockWriter(runtime.shm_prefix, "top", sizeof(BookEvent))
+        self.ring = RingProducer(runtime.shm_prefix, "ring.book", sizeof(BookEvent), RING_CAPACITY,
+                                 symbol=instrument.symbol)
+        self.top = SeqlockWriter(runtime.shm_prefix, "top", sizeof(BookEvent), symbol=instrument.symbol)
         self.histogram = HistogramWriter(runtime.shm_prefix, f"latency.{ROLE}", ("wire_to_book",))
         self.status = StatusWriter(runtime.shm_prefix, ROLE, 0, GATES, COUNTERS)
         self.publisher = BookPublisher(self.builder, self.ring, self.top, self.histogram)
@@ -196,6 +199,8 @@ cdef class FeedHandler:
             self.arbitrator.declare_gap()
             self.publisher.set_stale(True)
             return
+        if changes & CHANGE_NOT_OURS:       # before the end of the packet could tell prices
+            self.publisher.set_stale(True)
         self.publisher.message(sequence, received_ns, changes)
 
     cdef void _new_session(self) noexcept nogil:
@@ -264,6 +269,8 @@ cdef class FeedHandler:
             self.stale_reason = STALE_NO_SESSION
         elif self.arbitrator.state == ARBITER_NEEDS_SNAPSHOT:
             self.stale_reason = STALE_SNAPSHOT
+        elif self.builder.directory != DIRECTORY_CONFIRMED:
+            self.stale_reason = STALE_INSTRUMENT
         elif self.arbitrator.overdue(now_ns):
             self.stale_reason = STALE_GAP
         elif now_ns - heard > self.silence_ns:
@@ -293,6 +300,8 @@ cdef class FeedHandler:
         if self.arbitrator.state == ARBITER_NO_SESSION:
             where = " or ".join(f"{e.host}:{e.port}" for e in self.config.lines)
             closed["session"] = f"no MoldUDP64 packet on {where} yet; is the venue running?"
+        elif self.stale_reason == STALE_INSTRUMENT:
+            closed["session"] = self.builder.directory_problem()
         if not any(live):
             closed["lines"] = f"no packet on any line for {self.config.silence_ms} ms"
         if self.stale_reason == STALE_GAP:
@@ -301,7 +310,8 @@ cdef class FeedHandler:
         elif self.arbitrator.state == ARBITER_NEEDS_SNAPSHOT:
             closed["gap"] = f"waiting for a snapshot: {self.snapshot_problem() or 'loading'}"
         if self.stale_reason != STALE_NOT:
-            closed["book"] = "stale: " + ("", "no session", "no snapshot yet", "open gap", "silent feed")[self.stale_reason]
+            closed["book"] = "stale: " + ("", "no session", "no snapshot yet", "open gap", "silent feed",
+                                        "another instrument")[self.stale_reason]
         elif self.builder.trading_state == STATE_TRADING and self.publisher.crossed():
             closed["book"] = "crossed: best bid is not below best ask"
         for gate in GATES:
