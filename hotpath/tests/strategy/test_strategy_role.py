@@ -39,6 +39,7 @@ from hotpath.ipc.seqlock import SeqlockWriter
 from hotpath.ipc.status import RoleState, StatusWriter, read_status
 
 BID, ASK = 999_000, 1_001_000
+SYMBOL = INSTRUMENT.symbol
 NEW, REPLACE, CANCEL, MASS = IntentKind
 numbers = itertools.count(1)
 
@@ -48,19 +49,19 @@ class Market:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self.books = RingProducer(prefix, "ring.book", BOOK_EVENT_SIZE, 1024)
-        self.top = SeqlockWriter(prefix, "top", BOOK_EVENT_SIZE)
+        self.books = RingProducer(prefix, "ring.book", BOOK_EVENT_SIZE, 1024, symbol=SYMBOL)
+        self.top = SeqlockWriter(prefix, "top", BOOK_EVENT_SIZE, symbol=SYMBOL)
         self.router = FakeRouter(epoch=0)
-        self.position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE)
+        self.position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, symbol=SYMBOL)
         self.intents: RingConsumer | None = None
         self.seen: list[Intent] = []
         self.answers = True
         self.start_router(11)
 
-    def start_router(self, epoch: int, position: int = 0) -> None:
+    def start_router(self, epoch: int, position: int = 0, symbol: str = SYMBOL) -> None:
         self.router = FakeRouter(epoch=epoch)
         self.router.position = position
-        self.orders = RingProducer(self.prefix, "ring.orders", ORDER_EVENT_SIZE, 1024, epoch)
+        self.orders = RingProducer(self.prefix, "ring.orders", ORDER_EVENT_SIZE, 1024, epoch, symbol)
         block = PositionBlock(sequence=0, epoch=epoch, position=position)
         self.position.write_bytes(encode_position_block(block))
         self.publish([self.router.plain(OrderEventKind.EVENT_ROUTER_STARTED)])
@@ -87,7 +88,7 @@ class Market:
         self.orders.beat()
         if self.intents is None:
             try:
-                self.intents = RingConsumer(self.prefix, "ring.intents", INTENT_SIZE, "head")
+                self.intents = RingConsumer(self.prefix, "ring.intents", INTENT_SIZE, "head", SYMBOL)
             except Exception:
                 time.sleep(0.005)
                 return []
@@ -252,8 +253,8 @@ def test_a_stale_or_dead_feed_pulls_the_quotes(prefix: str, start: Callable[...,
     market.until(lambda: market.open_prices() == set())
     market.until(lambda: "feed handler has stopped" in str(read_status(prefix, "strategy")["problems"]))
     # a new feed handler: the ring tells changes only, the top block what holds
-    market.books = RingProducer(prefix, "ring.book", BOOK_EVENT_SIZE, 1024)
-    market.top = SeqlockWriter(prefix, "top", BOOK_EVENT_SIZE)
+    market.books = RingProducer(prefix, "ring.book", BOOK_EVENT_SIZE, 1024, symbol=SYMBOL)
+    market.top = SeqlockWriter(prefix, "top", BOOK_EVENT_SIZE, symbol=SYMBOL)
     now = time.monotonic_ns()
     market.top.write_bytes(book(BID, ASK, published_ns=now, received_ns=now))
     market.until(lambda: market.open_prices() == QUOTES)
@@ -273,6 +274,59 @@ def test_a_new_router_epoch_is_followed_from_its_position_block(prefix: str, sta
     assert {intent.router_epoch for intent in market.seen[before:]} == {12}
     ids = [intent.order_id for intent in market.seen if intent.kind == NEW]
     assert ids == sorted(set(ids))
+
+
+def test_roles_of_another_instrument_are_not_there(prefix: str, start: Callable[..., Role]) -> None:
+    """A roll from one instrument to another: the old strategy meets the new feed handler and router, one by one."""
+    market = Market(prefix)
+    start()
+    quote(market)
+    before = len(market.seen)
+    market.books.close()
+    market.books = RingProducer(prefix, "ring.book", BOOK_EVENT_SIZE, 1024, symbol="AAPL")
+    market.top = SeqlockWriter(prefix, "top", BOOK_EVENT_SIZE, symbol="AAPL")
+    for _ in range(3):
+        market.book(BID, ASK)
+    market.until(
+        lambda: "ring.book is for AAPL, this role trades IRON" in str(read_status(prefix, "strategy")["problems"])
+    )
+    market.until(lambda: market.open_prices() == set())
+    market.position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, symbol="AAPL")
+    market.start_router(12, position=-762, symbol="AAPL")
+    market.reconcile()
+    market.until(
+        lambda: "ring.orders is for AAPL, this role trades IRON" in str(read_status(prefix, "strategy")["problems"])
+    )
+    assert {intent.kind for intent in market.seen[before:]} <= {CANCEL, MASS}
+    counters = read_status(prefix, "strategy")["counters"]
+    assert (counters["position"], counters["router_epoch"]) == (0, 11)
+    # its own instrument again: it goes on from that router's position
+    market.books = RingProducer(prefix, "ring.book", BOOK_EVENT_SIZE, 1024, symbol=SYMBOL)
+    market.top = SeqlockWriter(prefix, "top", BOOK_EVENT_SIZE, symbol=SYMBOL)
+    market.position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, symbol=SYMBOL)
+    market.start_router(13, position=300)
+    market.reconcile()
+    market.until(lambda: order_entry_open(prefix))
+    assert read_status(prefix, "strategy")["counters"]["position"] == 300
+
+
+def test_no_order_before_the_position_of_this_router_is_known(prefix: str, start: Callable[..., Role]) -> None:
+    market = Market(prefix)
+    market.position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, symbol="AAPL")
+    market.position.write_bytes(encode_position_block(PositionBlock(sequence=9, epoch=11, position=-762)))
+    start()
+    market.until(lambda: market.orders.consumer_liveness() == ConsumerState.ALIVE)
+    market.reconcile()
+    market.book(BID, ASK)
+    text = "position is for AAPL, this role trades IRON"
+    market.until(lambda: text in str(read_status(prefix, "strategy")["problems"]))
+    market.book(BID, ASK)
+    market.until(lambda: read_status(prefix, "strategy")["counters"]["book_events"] >= 2)
+    assert market.seen == []
+    market.position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, symbol=SYMBOL)
+    market.position.write_bytes(encode_position_block(PositionBlock(sequence=9, epoch=11, position=40)))
+    market.until(lambda: order_entry_open(prefix))
+    assert read_status(prefix, "strategy")["counters"]["position"] == 40
 
 
 def test_joins_a_router_whose_events_are_history(prefix: str, start: Callable[..., Role]) -> None:

@@ -11,6 +11,7 @@ from hotpath.strategy.base cimport Strategy
 cdef class StrategyRunner:
     cdef readonly Strategy strategy
     cdef object config
+    cdef str symbol
     cdef object log
     cdef RingProducer intents
     cdef RingConsumer books               # None while there is no feed handler
@@ -40,6 +41,7 @@ cdef class StrategyRunner:
     cdef int64_t _position_epoch          # router epoch whose position block was taken over; -1 = none
     cdef object _book_problem
     cdef object _order_problem
+    cdef object _position_problem
 
     cdef void run_until(self, int64_t deadline_ns) noexcept nogil
     cdef bint step(self) noexcept nogil

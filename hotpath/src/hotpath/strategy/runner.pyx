@@ -16,7 +16,7 @@ from hotpath.ipc.seqlock cimport SeqlockReader
 from hotpath.ipc.status cimport ROLE_ACTIVE, ROLE_DRAINING, ROLE_STANDBY, StatusWriter
 from hotpath.strategy.base cimport Strategy
 
-from hotpath.ipc.segment import SegmentError, SegmentMissing
+from hotpath.ipc.segment import SegmentError, SegmentMissing, WrongInstrument
 from hotpath.ipc.status import RoleState, read_status
 
 ROLE = "strategy"
@@ -46,14 +46,16 @@ cdef class StrategyRunner:
     def __init__(self, config, Strategy strategy not None, log):
         prefix = config.runtime.shm_prefix
         self.config = config
+        self.symbol = config.instrument.symbol
         self.strategy = strategy
         self.log = log
         self.idle = IdleStrategy(config.runtime.idle.mode, config.runtime.idle.max_sleep_us)
-        self._position_epoch = -1
+        self._position_epoch = -1       # order entry stays closed until the router's block has told the position
         self.timer_ns = config.timer_ms * 1_000_000
         self.status = StatusWriter(prefix, ROLE, strategy.strategy_epoch, GATES, COUNTERS)
         self.histogram = HistogramWriter(prefix, f"latency.{ROLE}", ("book_to_intent",), strategy.strategy_epoch)
-        self.intents = RingProducer(prefix, "ring.intents", sizeof(Intent), RING_CAPACITY, strategy.strategy_epoch)
+        self.intents = RingProducer(prefix, "ring.intents", sizeof(Intent), RING_CAPACITY, strategy.strategy_epoch,
+                                    self.symbol)
 
     # ---- the hot loop
 
@@ -139,7 +141,8 @@ cdef class StrategyRunner:
 
     cdef void _open_or_close(self, int64_t now_ns) noexcept nogil:
         self.strategy.set_order_entry(self.router_alive and self.epoch_known and self.session_up and self.reconciled
-                                      and not self.mode_halted, now_ns)
+                                      and not self.mode_halted and self._position_epoch == self.strategy.router_epoch,
+                                      now_ns)
 
     cdef bint _take_books(self) noexcept nogil:
         cdef const BookEvent* event
@@ -213,7 +216,10 @@ cdef class StrategyRunner:
         problem = None
         if self.books is None:
             try:
-                self.books = RingConsumer(self.config.runtime.shm_prefix, "ring.book", sizeof(BookEvent), "tail")
+                self.books = RingConsumer(self.config.runtime.shm_prefix, "ring.book", sizeof(BookEvent), "tail",
+                                          self.symbol)
+            except WrongInstrument as error:
+                problem = str(error)
             except SegmentMissing:
                 problem = "no book ring yet; is the feed handler running?"
             except SegmentError as error:
@@ -250,7 +256,7 @@ cdef class StrategyRunner:
         cdef BookEvent top
         cdef SeqlockReader reader
         try:
-            reader = SeqlockReader(self.config.runtime.shm_prefix, "top", sizeof(BookEvent))
+            reader = SeqlockReader(self.config.runtime.shm_prefix, "top", sizeof(BookEvent), self.symbol)
         except SegmentError:
             return
         if reader.read(&top) == 0 or top.kind == BOOK_STALE or top.kind == BOOK_RESET:
@@ -267,7 +273,10 @@ cdef class StrategyRunner:
         problem = None
         if self.orders is None:
             try:
-                self.orders = RingConsumer(self.config.runtime.shm_prefix, "ring.orders", sizeof(OrderEvent), "tail")
+                self.orders = RingConsumer(self.config.runtime.shm_prefix, "ring.orders", sizeof(OrderEvent), "tail",
+                                           self.symbol)
+            except WrongInstrument as error:
+                problem = str(error)
             except SegmentMissing:
                 problem = "no order-event ring yet; is the order router running?"
             except SegmentError as error:
@@ -282,6 +291,7 @@ cdef class StrategyRunner:
                     self.reattached_orders += 1
                     self.session_up = self.reconciled = self.mode_halted = False    # its first events tell
                     self.epoch_known = False
+                    self._position_epoch = -1
                     self.router_told = True
                     self.orders_attached = True
                     self.strategy.drop_intents()
@@ -309,7 +319,8 @@ cdef class StrategyRunner:
         if problem is None and not self.strategy.order_entry_open:
             problem = ("order router epoch not known yet" if not self.epoch_known else "order session down"
                        if not self.session_up else "order router not reconciled" if not self.reconciled
-                       else "trading mode HALTED")
+                       else "trading mode HALTED" if self.mode_halted
+                       else self._position_problem or "position not known yet")
         if problem != self._order_problem and problem:
             self.log.warning("order entry closed", reason=problem)
         elif problem is None and self._order_problem:
@@ -343,14 +354,19 @@ cdef class StrategyRunner:
         if self._position_epoch == self.strategy.router_epoch:
             return
         try:
-            reader = SeqlockReader(self.config.runtime.shm_prefix, "position", sizeof(PositionBlock))
-        except SegmentError:
+            reader = SeqlockReader(self.config.runtime.shm_prefix, "position", sizeof(PositionBlock), self.symbol)
+        except SegmentError as error:
+            self._position_problem = str(error)
             return
-        if reader.read(&block) == 0 or block.epoch != self.strategy.router_epoch:
+        # the block of the very process whose events we read: not one that an earlier router left
+        if (reader.segment.producer_pid != self.orders.segment.producer_pid or reader.read(&block) == 0
+                or block.epoch != self.strategy.router_epoch):
+            self._position_problem = f"position of router epoch {self.strategy.router_epoch} is not known yet"
             return
         self.strategy.router_attached(self.strategy.router_epoch, &block)
         self._position_epoch = self.strategy.router_epoch
-        self.log.info("position taken over", position=block.position, router_epoch=block.epoch)
+        self._position_problem = None
+        self.log.info("position taken over", symbol=self.symbol, position=block.position, router_epoch=block.epoch)
 
     def update_status(self):
         """Publish gates and counters; returns {gate: reason} for those that are closed."""
