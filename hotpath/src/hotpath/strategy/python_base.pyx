@@ -57,7 +57,7 @@ cdef class PythonDesk(Strategy):
             if self.failure is not None:
                 return
             try:
-                self.strategy.on_book(decode_book_event(<const unsigned char[:sizeof(BookEvent)]><const unsigned char*>event))
+                self.strategy.on_book(decode_book_event((<const char*>event)[:sizeof(BookEvent)]))
             except Exception as error:
                 self._fail(error)
 
@@ -67,7 +67,7 @@ cdef class PythonDesk(Strategy):
                 return
             try:
                 self.strategy.on_order_event(
-                    decode_order_event(<const unsigned char[:sizeof(OrderEvent)]><const unsigned char*>event))
+                    decode_order_event((<const char*>event)[:sizeof(OrderEvent)]))
             except Exception as error:
                 self._fail(error)
 
