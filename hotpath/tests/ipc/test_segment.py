@@ -210,9 +210,9 @@ def test_a_segment_of_another_instrument_is_not_there(prefix: str) -> None:
     ring = RingProducer(prefix, "ring.book", 64, 8, symbol="AAPL")
     SeqlockWriter(prefix, "position", 64, initial=bytes(64), symbol="AAPL")
     assert ring.segment.symbol == "AAPL"
-    with pytest.raises(WrongInstrument, match="^ring.book is for AAPL, this role trades IRON$"):
+    with pytest.raises(WrongInstrument, match=r"^ring\.book is for AAPL, this role trades IRON$"):
         RingConsumer(prefix, "ring.book", 64, symbol="IRON")
-    with pytest.raises(WrongInstrument, match="^position is for AAPL, this role trades IRON$"):
+    with pytest.raises(WrongInstrument, match=r"^position is for AAPL, this role trades IRON$"):
         SeqlockReader(prefix, "position", 64, "IRON")
     with pytest.raises(WrongInstrument):
         RingConsumer(prefix, "ring.book", 64)  # who names no instrument gets no instrument's ring
@@ -237,7 +237,7 @@ def test_a_successor_of_another_instrument_is_refused_until_the_own_one_comes(pr
 
 
 def test_a_symbol_that_the_header_cannot_carry_leaves_nothing(prefix: str) -> None:
-    with pytest.raises(ValueError, match="instrument.symbol 'TOOLONGNAME' has more than 8 characters"):
+    with pytest.raises(ValueError, match=r"instrument\.symbol 'TOOLONGNAME' has more than 8 characters"):
         RingProducer(prefix, "ring.book", 64, 8, symbol="TOOLONGNAME")
     assert list_segments(prefix) == []
 

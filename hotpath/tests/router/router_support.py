@@ -252,12 +252,13 @@ class Desk:
         self.run_dir.mkdir()
         (folder / "password").write_text(PASSWORD + "\n")
         self.venue = ScriptedVenue()
+        self.symbol = SYMBOL
         self.config = folder / "order-router.json"
         self.configure(**settings)
         self.strategy_epoch = 1
         self.order_id = 0
-        self.intents = RingProducer(self.prefix, "ring.intents", INTENT_SIZE, 64, self.strategy_epoch)
-        self.top = SeqlockWriter(self.prefix, "top", BOOK_EVENT_SIZE)
+        self.intents = RingProducer(self.prefix, "ring.intents", INTENT_SIZE, 64, self.strategy_epoch, self.symbol)
+        self.top = SeqlockWriter(self.prefix, "top", BOOK_EVENT_SIZE, symbol=self.symbol)
         self.book(PRICE - 100, PRICE + 100)
         self.control: SeqlockWriter | None = None
         self.events: RingConsumer | None = None
@@ -273,7 +274,7 @@ class Desk:
                 "host": "test", "environment": "test", "shm_prefix": self.prefix,
                 "run_dir": str(self.run_dir), "data_dir": str(self.data),
             },
-            "instrument": {"symbol": SYMBOL, "locate": 1, "tick": 100},
+            "instrument": {"symbol": self.symbol, "locate": 1, "tick": 100},
             "order_entry": {"host": "127.0.0.1", "port": self.venue.port},
             "account": {"username": USER, "password_file": str(self.folder / "password"), "firm": FIRM},
             "limits": LIMITS,
@@ -282,6 +283,19 @@ class Desk:
             "journal_segment_records": 8192,
         }  # fmt: skip
         self.config.write_text(json.dumps(document | settings))
+
+    def switch(self, symbol: str) -> None:
+        """Configure the next router for another instrument; strategy and feed handler follow with `join`."""
+        self.symbol = symbol
+        self.events = None
+        self.configure()
+
+    def join(self) -> None:
+        """A new strategy and a new feed handler of the router's instrument."""
+        self.strategy_epoch += 1
+        self.intents = RingProducer(self.prefix, "ring.intents", INTENT_SIZE, 64, self.strategy_epoch, self.symbol)
+        self.top = SeqlockWriter(self.prefix, "top", BOOK_EVENT_SIZE, symbol=self.symbol)
+        self.book(PRICE - 100, PRICE + 100)
 
     def __enter__(self) -> Self:
         return self
@@ -323,7 +337,7 @@ class Desk:
 
     def _ring(self) -> RingConsumer | None:
         try:
-            return RingConsumer(self.prefix, "ring.orders", ORDER_EVENT_SIZE, "head")
+            return RingConsumer(self.prefix, "ring.orders", ORDER_EVENT_SIZE, "head", self.symbol)
         except SegmentMissing:
             return None
 
@@ -408,7 +422,7 @@ class Desk:
             raise AssertionError(f"{kind.name} {fields} not among {self.seen[-8:]}\n{self.log()}") from None
 
     def position(self) -> PositionBlock:
-        raw = SeqlockReader(self.prefix, "position", POSITION_BLOCK_SIZE).read_bytes()
+        raw = SeqlockReader(self.prefix, "position", POSITION_BLOCK_SIZE, self.symbol).read_bytes()
         assert raw is not None
         return decode_position_block(raw)
 

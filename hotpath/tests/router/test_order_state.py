@@ -10,18 +10,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hotpath.ipc.layouts import OrderEvent, OrderEventKind, OrderState, encode_order_event
+from hotpath.ipc.layouts import OrderEvent, OrderEventKind, OrderState, decode_order_event, encode_order_event
 from hotpath.router.order_state import OrderTable
 
 APPLIED, NO_EVENT, DUPLICATE, ILLEGAL = range(4)
 PRICE = 1_000_000
+SYMBOL = "IRON"
 
 
 class Feed:
     """A table, its own actions by number, and the venue's messages in sequence."""
 
     def __init__(self, capacity: int = 64) -> None:
-        self.table = OrderTable(capacity)
+        self.table = OrderTable(capacity, SYMBOL)
         self.table.start_session("IRON000001")
         self.sequence = 0
         self.match = 0
@@ -63,6 +64,13 @@ class Feed:
     @property
     def exposure(self) -> tuple[int, int]:
         return self.table.open_buy, self.table.open_sell
+
+
+def record(event: OrderEvent, **changes: Any) -> bytes:
+    """As the router writes it: session, and the symbol padded with spaces."""
+    named = {name: getattr(event, name) for name in event.__struct_fields__}
+    named |= {"session": "IRON000001", "symbol": event.symbol.ljust(8)}
+    return encode_order_event(OrderEvent(**(named | changes)))
 
 
 def kinds(events: list[OrderEvent]) -> list[str]:
@@ -366,13 +374,112 @@ def test_comparison_finds_each_kind_of_break() -> None:
     ours, theirs = both()
     ours.fill(1, 10)
     theirs.fill(1, 20)
-    assert [found[1] for found in ours.table.compare(theirs.table)[2]] == ["filled", "leaves", "position"]
+    assert [found[1] for found in ours.table.compare(theirs.table)[2]] == ["filled", "leaves", "position of IRON"]
     ours, theirs = both()
     ours.venue("C", 1, quantity=100)
     assert [found[1] for found in ours.table.compare(theirs.table)[2]] == ["state", "leaves"]
     ours, theirs = both()
     theirs.venue("C", 9, quantity=100)
     assert ours.table.compare(theirs.table)[2] == [(9, "message that fits no order", 0, 1)]
+
+
+# ---- orders of other symbols: traded under an earlier configuration, in the journal and in the venue's stream
+
+
+def aapl_then_iron() -> tuple[Feed, list[bytes]]:
+    """A stream with an open and a filled AAPL order before one of IRON, read by IRON's table, and its records."""
+    feed = Feed()
+    records = []
+    for number, symbol, side in ((1, "AAPL", "S"), (2, "AAPL", "S"), (3, "IRON", "B")):
+        _, events = feed.venue("A", number, quantity=800, side=side, symbol=symbol, cl_ord_id=f"0000001000000{number}")
+        records += [record(event) for event in events]
+    for number, quantity in ((1, 762), (3, 40)):
+        records += [record(event) for event in feed.fill(number, quantity)[1]]
+    return feed, records
+
+
+def totals(table: OrderTable) -> tuple[int, ...]:
+    return table.position, table.bought, table.sold, table.sold_notional, table.open_buy, table.open_sell
+
+
+def test_only_orders_of_the_own_symbol_make_its_position() -> None:
+    feed, _ = aapl_then_iron()
+    assert totals(feed.table) == (40, 40, 0, 0, 760, 0)
+    assert feed.table.other_symbols() == {"AAPL": (-762, 2)}
+    assert feed.table.open_count == 3  # of all: none may stay open unnoticed
+    _, (event,) = feed.fill(2, 38)
+    assert (event.symbol, event.position) == ("AAPL", -800)
+    _, (event,) = feed.fill(3, 10)
+    assert (event.symbol, event.position) == ("IRON", 50)
+    for number, quantity in ((1, 38), (2, 762)):
+        feed.venue("C", number, quantity=quantity, reason=ord("U"))
+    assert totals(feed.table) == (50, 50, 0, 0, 750, 0)
+    assert feed.table.other_symbols() == {"AAPL": (-800, 0)}
+
+
+def test_the_journal_gives_each_symbol_its_own_position() -> None:
+    feed, records = aapl_then_iron()
+    restored = OrderTable(64, SYMBOL)
+    for data in records:
+        restored.restore_event(data)
+    assert totals(restored) == totals(feed.table)
+    assert restored.other_symbols() == {"AAPL": (-762, 2)}
+    assert restored.compare(feed.table) == (3, 0, [])
+    other = OrderTable(64, "AAPL")
+    for data in records:
+        other.restore_event(data)
+    assert (other.position, other.other_symbols()) == (-762, {"IRON": (40, 1)})
+
+
+def test_a_journal_without_its_oldest_records_goes_on_from_each_symbols_own_position() -> None:
+    _, records = aapl_then_iron()
+    restored = OrderTable(64, SYMBOL)
+    for sequence, data in enumerate(records[3:], 1000):
+        restored.restore_event(record(decode_order_event(data), sequence=sequence))
+    assert (restored.position, restored.other_symbols()) == (40, {"AAPL": (-762, 1)})
+
+
+def test_positions_that_an_earlier_build_mixed_up_are_not_believed() -> None:
+    """It wrote AAPL's position into IRON's events: the fills are what counts."""
+    _, records = aapl_then_iron()
+    restored = OrderTable(64, SYMBOL)
+    for sequence, data in enumerate(records, 1):
+        restored.restore_event(record(decode_order_event(data), sequence=sequence, position=-722))
+    assert (restored.position, restored.other_symbols()) == (40, {"AAPL": (-762, 2)})
+
+
+def test_breaks_of_other_symbols_are_found() -> None:
+    ours, theirs = aapl_then_iron()[0], aapl_then_iron()[0]
+    theirs.fill(2, 5)
+    assert [found[1] for found in ours.table.compare(theirs.table)[2]] == ["filled", "leaves", "position of AAPL"]
+    ours, theirs = Feed(), Feed()
+    ours.venue("A", 1, quantity=10, symbol="AAPL")
+    theirs.venue("A", 1, quantity=10)
+    assert ours.table.compare(theirs.table)[2] == [(1, "symbol", "AAPL", "IRON")]
+
+
+def test_an_answer_for_another_symbol_than_sent_is_illegal() -> None:
+    feed = Feed()
+    feed.new(1)
+    assert feed.venue("A", 1, quantity=100, symbol="AAPL")[0] == ILLEGAL
+    feed.live(2)
+    assert feed.replace(2, 3, 100) is not None
+    assert feed.venue("U", 3, orig_user_ref_num=2, quantity=100, symbol="AAPL")[0] == ILLEGAL
+
+
+def test_more_symbols_than_the_table_holds_are_illegal_not_forgotten() -> None:
+    feed = Feed(capacity=2048)
+    for number in range(1, 1024):
+        assert feed.venue("A", number, quantity=1, symbol=f"S{number}")[0] == APPLIED
+    assert not feed.table.symbols_full
+    assert feed.venue("A", 1024, quantity=1, symbol="ONEMORE")[0] == ILLEGAL
+    assert feed.table.symbols_full
+
+
+@pytest.mark.parametrize("symbol", ["", "TOOLONGNAME"])
+def test_a_symbol_that_ouch_cannot_carry_is_refused(symbol: str) -> None:
+    with pytest.raises(ValueError, match=r"instrument\.symbol"):
+        OrderTable(16, symbol)
 
 
 # ---- against a model
@@ -443,8 +550,7 @@ class AgainstModel(RuleBasedStateMachine):
     def note(self, *events: OrderEvent | None) -> None:
         for event in events:
             assert event is not None
-            named = {name: getattr(event, name) for name in event.__struct_fields__} | {"session": "IRON000001"}
-            self.records.append(encode_order_event(OrderEvent(**named)))
+            self.records.append(record(event))
 
     def pick(self, data: st.DataObject, numbers: list[int]) -> int:
         return data.draw(st.sampled_from(numbers))
@@ -590,7 +696,7 @@ class AgainstModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "model"):
             return
-        restored = OrderTable(512)
+        restored = OrderTable(512, SYMBOL)
         for record in self.records:
             restored.restore_event(record)
         self.check(restored)

@@ -24,6 +24,7 @@ from hotpath.ipc.layouts import (
 )
 from hotpath.ipc.ring import RingProducer
 from hotpath.protocols import ouch
+from hotpath.router.engine import GATES
 
 NEW_SENT, ACCEPTED, REFUSED = OrderEventKind.EVENT_NEW_SENT, OrderEventKind.EVENT_ACCEPTED, OrderEventKind.EVENT_REFUSED
 EXECUTED, CANCELED, REJECTED = (
@@ -350,7 +351,7 @@ def test_lost_strategy(tmp_path: Path) -> None:
         desk.event(OrderEventKind.EVENT_STRATEGY_LOST)
         desk.event(CANCELED, order_id=order)
         # its successor starts at its own tail, and is not confused with it
-        desk.intents = RingProducer(desk.prefix, "ring.intents", INTENT_SIZE, 64, 2)
+        desk.intents = RingProducer(desk.prefix, "ring.intents", INTENT_SIZE, 64, 2, "IRON")
         wait_for("attached", lambda: desk.log().count("strategy attached") == 2)
         desk.strategy_epoch = 2
         desk.order_id = 0
@@ -415,12 +416,57 @@ def test_ready_and_status_commands(tmp_path: Path) -> None:
         desk.start()
         ready = hotpath("ready", "order-router", "--config", config, "--timeout", "2")
         assert ready.returncode == 0, ready.stderr
-        for gate in ("epoch", "session", "reconciled", "not_killed", "mode", "lease", "journal", "position"):
+        for gate in GATES:
             assert re.search(rf"ok +{gate}", ready.stdout)
         assert hotpath("status", "--config", config, "--json").returncode == 0
         desk.kill()
         dead = hotpath("ready", "order-router", "--config", config, "--timeout", "0")
         assert dead.returncode == 1
+
+
+def test_a_switch_of_instrument_keeps_positions_and_roles_apart(tmp_path: Path) -> None:
+    """One account, one locate, one data_dir: IRON is traded, then AAPL, then IRON again."""
+    with Desk(tmp_path) as desk:
+        desk.start()
+        number = desk.event(ACCEPTED, order_id=desk.new("B", 100)).user_ref_num
+        desk.venue.fill(number, 40, match=1)
+        desk.event(EXECUTED)
+        desk.kill()  # with 60 shares of IRON open
+
+        desk.switch("AAPL")
+        desk.start(ready=False)
+        reason = "ring.intents is for IRON, this role trades AAPL; top is for IRON, this role trades AAPL"
+        wait_for("gate", lambda: desk.gate("instrument") == reason)
+        wait_for("reconciled", lambda: desk.gate("reconciled") == "")
+        block = desk.position()
+        assert (block.position, block.bought, block.open_buy, block.open_orders) == (0, 0, 0, 0)
+        assert desk.count("position") == 0
+        settled = desk.journal()[-2]
+        assert (settled.kind, settled.user_ref_num) == (CANCELED, number)
+        assert (settled.symbol, settled.locate, settled.position) == ("IRON", 0, 40)
+        assert "symbol=AAPL position=0 other_positions=IRON:40" in desk.log()
+        sent = len(desk.venue.inbound)
+        desk.new("B")  # the old strategy goes on believing that it trades IRON
+        time.sleep(0.1)
+        assert len(desk.venue.inbound) == sent
+
+        desk.join()
+        wait_for("ready", lambda: desk.status()["ready"])
+        number = desk.event(ACCEPTED, order_id=desk.new("S", 100)).user_ref_num
+        desk.venue.fill(number, 30, match=2)
+        assert desk.event(EXECUTED).position == -30
+        assert {event.symbol for event in desk.seen if event.epoch == 2} == {"AAPL"}
+        block = desk.position()
+        assert (block.position, block.sold, block.open_sell, block.open_orders) == (-30, 30, 70, 1)
+        desk.kill()
+
+        desk.switch("IRON")
+        desk.join()
+        desk.start()
+        assert desk.position().position == 40
+        assert "symbol=IRON position=40 other_positions=AAPL:-30" in desk.log()
+        assert desk.stop()[0] == 0
+        assert_gapless(desk)
 
 
 def test_unusable_configuration(tmp_path: Path) -> None:

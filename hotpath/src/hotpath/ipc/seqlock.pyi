@@ -5,7 +5,13 @@ class SeqlockWriter:
 
     segment: Segment
     def __init__(
-        self, shm_prefix: str, name: str, payload_size: int, epoch: int = 0, initial: bytes | None = None, symbol: str = ""
+        self,
+        shm_prefix: str,
+        name: str,
+        payload_size: int,
+        epoch: int = 0,
+        initial: bytes | None = None,
+        symbol: str = "",
     ) -> None: ...
     def write_bytes(self, data: bytes | bytearray | memoryview) -> None: ...
     def beat(self) -> None: ...

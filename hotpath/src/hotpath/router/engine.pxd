@@ -190,6 +190,7 @@ cdef class RouterEngine:
     cdef void _new(self, const Intent* intent, RiskContext* context) noexcept nogil
     cdef void _replace(self, const Intent* intent, RiskContext* context) noexcept nogil
     cdef void _cancel(self, const Intent* intent, RiskContext* context) noexcept nogil
+    cdef int32_t _target(self, const Intent* intent) noexcept nogil
     cdef void _record_sent(self, const Intent* intent) noexcept nogil
     cdef bint _send_cancel(self, int32_t slot, int64_t now) noexcept nogil
     cdef void _refuse(self, const Intent* intent, int reason) noexcept nogil
@@ -202,6 +203,7 @@ cdef class RouterEngine:
     cdef void _check_kill_file(self, int64_t now) noexcept nogil
     # events
     cdef bint _room(self, uint64_t records) noexcept nogil
+    cdef bint _is_own(self, const OrderEvent* event) noexcept nogil
     cdef void _journal(self, OrderEvent* event) noexcept nogil
     cdef void _publish(self, const OrderEvent* event) noexcept nogil
     cdef void _emit(self, OrderEvent* event) noexcept nogil

@@ -35,7 +35,7 @@ from hotpath.protocols.soupbintcp cimport (
     soup_framer_reset, soup_framer_space,
 )
 from hotpath.router.order_state cimport (
-    APPLIED, APPLY_DUPLICATE, APPLY_ILLEGAL, MARK_ACCEPTED, MAX_EVENTS, NO_ORDER, Order, OrderTable,
+    APPLIED, APPLY_DUPLICATE, APPLY_ILLEGAL, MARK_ACCEPTED, MAX_EVENTS, NO_ORDER, OWN_SYMBOL, Order, OrderTable,
     VenueMessage, format_cl_ord_id, is_open,
 )
 from hotpath.router.ouch_reader cimport read_venue_message
@@ -67,7 +67,7 @@ cdef int64_t STRATEGY_EVERY = 5 * MILLISECOND
 cdef int64_t MASS_CANCEL_EVERY = 250 * MILLISECOND
 
 AUDIT_RESERVE_RECORDS = AUDIT_RESERVE
-GATES = ("epoch", "session", "reconciled", "not_killed", "mode", "lease", "journal", "position")
+GATES = ("epoch", "session", "reconciled", "not_killed", "mode", "lease", "journal", "position", "instrument")
 COUNTERS = (
     "intents", "sent_new", "sent_replace", "sent_cancel", "sent_mass_cancel", "accepted", "replaced", "fills", "canceled",
     "rejected", "broken", "refused", "reconnects", "stale_intents_discarded", "ring_stalls", "ring_events_dropped",
@@ -628,9 +628,9 @@ cdef class RouterEngine:
 
     cdef void _fill_context(self, RiskContext* context, const Intent* intent, int64_t now) noexcept nogil:
         context.now_ns = now
-        context.position = self.table.position
-        context.open_buy = self.table.open_buy
-        context.open_sell = self.table.open_sell
+        context.position = self.table.own.position
+        context.open_buy = self.table.own.open_buy
+        context.open_sell = self.table.own.open_sell
         context.open_orders = self.table.open_count
         context.reference_price = 0
         context.router_epoch = self.epoch
@@ -720,6 +720,13 @@ cdef class RouterEngine:
         self._publish(&event)
         self._count(COUNT_SENT_NEW)
 
+    cdef int32_t _target(self, const Intent* intent) noexcept nogil:
+        """The order that the intent is about; one of another symbol is unknown to the instrument's strategy."""
+        cdef int32_t slot = self.table.find_id(intent.strategy_epoch, intent.order_id)
+        if slot != NO_ORDER and self.table.orders[slot].symbol_index != OWN_SYMBOL:
+            return NO_ORDER
+        return slot
+
     cdef void _record_sent(self, const Intent* intent) noexcept nogil:
         cdef int64_t done = monotonic_ns()
         self.latency.record(LATENCY_INTENT_TO_WIRE, done - intent.created_ns)
@@ -735,7 +742,7 @@ cdef class RouterEngine:
         cdef int size, reason
         cdef int64_t sent
         cdef Order* order = NULL
-        cdef int32_t slot = self.table.find_id(intent.strategy_epoch, intent.order_id)
+        cdef int32_t slot = self._target(intent)
         memset(&target, 0, sizeof(target))
         if slot != NO_ORDER:
             order = &self.table.orders[slot]
@@ -781,7 +788,7 @@ cdef class RouterEngine:
         cdef RiskTarget target
         cdef int reason
         cdef uint32_t replacement
-        cdef int32_t slot = self.table.find_id(intent.strategy_epoch, intent.order_id)
+        cdef int32_t slot = self._target(intent)
         memset(&target, 0, sizeof(target))
         if slot != NO_ORDER:
             target.live = self.table.can_cancel(slot)
@@ -829,7 +836,7 @@ cdef class RouterEngine:
             return
         slot = NO_ORDER
         if intent.kind == INTENT_CANCEL:
-            slot = self.table.find_id(intent.strategy_epoch, intent.order_id)
+            slot = self._target(intent)
         self.table.describe(slot, EVENT_REFUSED, &event)    # a refused cancel leaves its order as it is
         event.reason = <uint8_t>reason
         event.strategy_epoch = intent.strategy_epoch
@@ -857,13 +864,16 @@ cdef class RouterEngine:
     cdef bint _room(self, uint64_t records) noexcept nogil:
         return self.journal.free_records() >= records
 
+    cdef bint _is_own(self, const OrderEvent* event) noexcept nogil:
+        return memcmp(event.symbol, self._symbol, sizeof(event.symbol)) == 0
+
     cdef void _journal(self, OrderEvent* event) noexcept nogil:
         """Callers have checked _room."""
         event.wall_ns = realtime_ns()
         event.mono_ns = monotonic_ns()
         event.epoch = self.epoch
-        event.locate = self._locate
-        memcpy(event.symbol, self._symbol, sizeof(event.symbol))
+        # the locates of other symbols are not known here
+        event.locate = self._locate if self._is_own(event) else 0
         memcpy(event.session, self.table.session, sizeof(event.session))
         event.sequence = self.journal.next_sequence()
         if self.journal.append(event) == 0:
@@ -878,6 +888,8 @@ cdef class RouterEngine:
     cdef void _publish(self, const OrderEvent* event) noexcept nogil:
         cdef void* slot
         self._write_position(event.sequence)
+        if not self._is_own(event):     # the ring is the instrument's; the journal has the event
+            return
         if self._waiting_head == self._waiting_tail:
             slot = self.orders.claim()
             if slot == NULL and self.orders.reclaim() > 0:
@@ -929,16 +941,16 @@ cdef class RouterEngine:
         block.sequence = sequence
         block.epoch = self.epoch
         block.locate = self._locate
-        block.position = self.table.position
-        block.bought = self.table.bought
-        block.sold = self.table.sold
-        block.bought_notional = self.table.bought_notional
-        block.sold_notional = self.table.sold_notional
-        block.open_buy = self.table.open_buy
-        block.open_sell = self.table.open_sell
-        block.open_orders = self.table.open_count
+        block.position = self.table.own.position
+        block.bought = self.table.own.bought
+        block.sold = self.table.own.sold
+        block.bought_notional = self.table.own.bought_notional
+        block.sold_notional = self.table.own.sold_notional
+        block.open_buy = self.table.own.open_buy
+        block.open_sell = self.table.own.open_sell
+        block.open_orders = self.table.own.open_count
         self.position_writer.write(&block)
-        self._store(COUNT_POSITION, self.table.position)
+        self._store(COUNT_POSITION, self.table.own.position)
 
     # ---- what the role asks for
 
@@ -1136,6 +1148,8 @@ def restore_table(OrderTable table not None, JournalReader reader not None, uint
             count += 1
             if event.epoch > epoch:
                 epoch = event.epoch
+    if table.symbols_full:
+        raise OSError("order-event journal: orders of more symbols than one router keeps apart; begin a new data_dir")
     if reader.failed():
         raise OSError(f"order-event journal: {reader.failure}")
     return count, epoch

@@ -7,7 +7,9 @@ An order is one OUCH user reference number; a replace makes a second order that 
     any open --no answer--> UNKNOWN: left only by a message of the venue, or by the fence of `settle_unacknowledged`
 
 Letters are OUCH 5.0 outbound message types. The venue's sequenced stream is the
-truth: a message that does not fit is counted as illegal, and a fill always moves the position, legal or not.
+truth: a message that does not fit is counted as illegal, and a fill always moves the position of its order's symbol,
+legal or not. The table's own symbol is the configured instrument; the journal and the venue's stream may hold orders of
+others, traded under an earlier configuration, which are settled here too but never count for the instrument.
 Quantities are shares, prices Price(4).
 """
 cimport cython
@@ -29,6 +31,8 @@ cdef enum:
     NO_ORDER = -1
     REASON_LAPSED = 0             # EVENT_REJECTED reason: it never took effect and never can (no OUCH code is 0)
     MAX_BREAKS = 16
+    MAX_SYMBOLS = 1024
+    OWN_SYMBOL = 0                # index of the configured instrument
 
 cdef enum BreakField:
     BREAK_MISSING_HERE = 1
@@ -39,6 +43,7 @@ cdef enum BreakField:
     BREAK_SIDE = 6
     BREAK_POSITION = 7
     BREAK_ILLEGAL_MESSAGE = 8
+    BREAK_SYMBOL = 9
 
 # One OUCH outbound message, decoded. Fields that its type does not have are 0.
 cdef struct VenueMessage:
@@ -55,7 +60,22 @@ cdef struct VenueMessage:
     uint64_t order_reference_number
     uint64_t sequence             # Soup sequence number
     int64_t venue_ns
+    char symbol[8]                # A and U
     char cl_ord_id[14]
+
+# What the orders of one symbol add up to.
+cdef struct SymbolTotals:
+    char symbol[8]
+    bint restored                 # the journal has told where it began
+    int32_t open_count
+    int64_t position
+    int64_t session_base          # position when the session began
+    int64_t bought
+    int64_t sold
+    int64_t bought_notional
+    int64_t sold_notional
+    int64_t open_buy              # worst case shares still to trade
+    int64_t open_sell
 
 cdef struct Order:
     uint32_t user_ref_num
@@ -64,6 +84,7 @@ cdef struct Order:
     uint32_t orig_user_ref_num    # the number it replaces; 0 = entered as new
     uint32_t next_user_ref_num    # its replacement, outstanding or done; 0 = none
     uint32_t session_index
+    int32_t symbol_index          # of OrderTable.totals
     uint8_t state
     uint8_t side
     uint8_t time_in_force
@@ -101,6 +122,7 @@ cdef struct Break:
     int32_t field
     int64_t here
     int64_t venue
+    char symbol[8]                # of BREAK_POSITION
 
 
 cdef bint is_open(uint8_t state) noexcept nogil
@@ -110,12 +132,19 @@ cdef bint parse_cl_ord_id(const char* text, uint32_t* strategy_epoch, uint32_t* 
 
 @cython.final
 cdef class OrderTable:
-    """Orders by user reference number and by (strategy epoch, order id), open ones in a list, fills by match number.
+    """OrderTable(capacity, symbol): orders by user reference number and by (strategy epoch, order id), open ones in a list, fills by
+    match number, totals by symbol.
 
     When the pool is full the longest-dead order makes room; with `capacity` open orders `has_room` is false.
     """
     cdef Order* orders
     cdef Fill* fills
+    cdef SymbolTotals* totals
+    cdef SymbolTotals* own               # of the configured instrument: totals[OWN_SYMBOL]
+    cdef int32_t symbols_used
+    cdef int32_t symbol_seen             # found last: journals come in long runs of one symbol
+    cdef readonly bint symbols_full      # an order was left out because MAX_SYMBOLS others are held
+    cdef uint64_t first_record           # sequence of the first record restored, 0 = none yet
     cdef int32_t* by_number
     cdef int32_t* by_id
     cdef int32_t* by_match
@@ -141,14 +170,6 @@ cdef class OrderTable:
     cdef readonly uint64_t adopted       # orders first heard of from the venue
     cdef readonly uint32_t illegal_number
     cdef readonly uint8_t illegal_type
-    cdef readonly int64_t position
-    cdef readonly int64_t session_base   # position when the session began
-    cdef readonly int64_t bought
-    cdef readonly int64_t sold
-    cdef readonly int64_t bought_notional
-    cdef readonly int64_t sold_notional
-    cdef readonly int64_t open_buy       # worst case shares still to trade
-    cdef readonly int64_t open_sell
 
     # lookup: slot or NO_ORDER
     cdef int32_t find(self, uint32_t user_ref_num) noexcept nogil
@@ -189,7 +210,11 @@ cdef class OrderTable:
     cdef void restore(self, const OrderEvent* event) noexcept nogil
     cdef void describe(self, int32_t slot, uint8_t kind, OrderEvent* event) noexcept nogil
 
-    cdef int32_t _insert(self, uint32_t user_ref_num, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil
+    cdef int32_t find_symbol(self, const char* symbol) noexcept nogil
+    cdef int32_t _symbol(self, const char* symbol) noexcept nogil
+    cdef void _restore_base(self, const OrderEvent* event) noexcept nogil
+    cdef int32_t _insert(self, uint32_t user_ref_num, uint32_t strategy_epoch, uint32_t order_id,
+                         int32_t symbol_index) noexcept nogil
     cdef int32_t _adopt(self, const VenueMessage* message) noexcept nogil
     cdef void _recycle(self) noexcept nogil
     cdef void _link(self, OrderList* which, int32_t slot) noexcept nogil
@@ -197,7 +222,7 @@ cdef class OrderTable:
     cdef void _set_state(self, int32_t slot, uint8_t state) noexcept nogil
     cdef void _expose(self, int32_t slot, int64_t exposure) noexcept nogil
     cdef int _lapse(self, int32_t original, OrderEvent* event) noexcept nogil
-    cdef void _trade(self, uint8_t side, int64_t price, int64_t quantity) noexcept nogil
+    cdef void _trade(self, int32_t symbol_index, uint8_t side, int64_t price, int64_t quantity) noexcept nogil
     cdef void _record_fill(self, uint32_t user_ref_num, uint64_t match_number, int64_t price, int64_t quantity) noexcept nogil
     cdef Fill* _find_fill(self, uint32_t user_ref_num, uint64_t match_number) noexcept nogil
     cdef void _chain_filled(self, int32_t slot, int64_t delta) noexcept nogil
@@ -211,7 +236,7 @@ cdef class OrderTable:
     cdef object _order_fields(self, int32_t slot)
 
 
-# Compares all orders of the session and the session's position; returns the number of breaks, the first MAX_BREAKS of
+# Compares all orders of the session and its position in each symbol; returns the number of breaks, the first MAX_BREAKS of
 # which are described.
 cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, int64_t* compared) noexcept nogil
 cdef object event_fields(const OrderEvent* event)

@@ -78,9 +78,12 @@ cdef inline uint32_t _mix(uint64_t key) noexcept nogil:
 
 
 cdef class OrderTable:
-    def __cinit__(self, int capacity):
+    def __cinit__(self, int capacity, str symbol not None):
+        cdef bytes text = symbol.encode("ascii", "replace").ljust(8)
         if not 1 <= capacity <= 1 << 26:
             raise ValueError(f"OrderTable: capacity {capacity} is not in 1..{1 << 26} orders; correct max_orders")
+        if len(text) != 8 or text.isspace():
+            raise ValueError(f"instrument.symbol {symbol!r} has more than 8 characters or none")
         cdef uint32_t buckets = 16
         while buckets < <uint32_t>capacity:
             buckets <<= 1
@@ -88,21 +91,26 @@ cdef class OrderTable:
         self.bucket_mask = buckets - 1
         self.orders = <Order*>calloc(capacity, sizeof(Order))
         self.fills = <Fill*>calloc(capacity, sizeof(Fill))
+        self.totals = <SymbolTotals*>calloc(MAX_SYMBOLS, sizeof(SymbolTotals))
         self.by_number = <int32_t*>calloc(buckets, sizeof(int32_t))
         self.by_id = <int32_t*>calloc(buckets, sizeof(int32_t))
         self.by_match = <int32_t*>calloc(buckets, sizeof(int32_t))
-        if not (self.orders and self.fills and self.by_number and self.by_id and self.by_match):
+        if not (self.orders and self.fills and self.totals and self.by_number and self.by_id and self.by_match):
             raise MemoryError(f"OrderTable: no memory for {capacity} orders; lower max_orders")
         memset(self.by_number, 0xFF, buckets * sizeof(int32_t))
         memset(self.by_id, 0xFF, buckets * sizeof(int32_t))
         memset(self.by_match, 0xFF, buckets * sizeof(int32_t))
         memset(self.session, c' ', sizeof(self.session))
+        memcpy(self.totals[<int>OWN_SYMBOL].symbol, <const char*>text, 8)
+        self.own = &self.totals[<int>OWN_SYMBOL]
+        self.symbols_used = 1
         self.open.first = self.open.last = self.dead.first = self.dead.last = NO_ORDER
 
     def __dealloc__(self):
         free(self.by_match)
         free(self.by_id)
         free(self.by_number)
+        free(self.totals)
         free(self.fills)
         free(self.orders)
 
@@ -125,6 +133,28 @@ cdef class OrderTable:
                 return slot
             slot = self.orders[slot].next_by_id
         return NO_ORDER
+
+    cdef int32_t find_symbol(self, const char* symbol) noexcept nogil:
+        cdef int32_t i
+        if memcmp(self.totals[self.symbol_seen].symbol, symbol, 8) == 0:
+            return self.symbol_seen
+        for i in range(self.symbols_used):
+            if memcmp(self.totals[i].symbol, symbol, 8) == 0:
+                return i
+        return NO_ORDER
+
+    cdef int32_t _symbol(self, const char* symbol) noexcept nogil:
+        """Its index, a new one at first sight; NO_ORDER when there is no room for another symbol."""
+        cdef int32_t i = self.find_symbol(symbol)
+        if i == NO_ORDER:
+            if self.symbols_used == MAX_SYMBOLS:
+                self.symbols_full = True
+                return NO_ORDER
+            i = self.symbols_used
+            self.symbols_used += 1
+            memcpy(self.totals[i].symbol, symbol, 8)
+        self.symbol_seen = i
+        return i
 
     cdef bint has_room(self) noexcept nogil:
         return self.open_count < self.capacity
@@ -172,7 +202,8 @@ cdef class OrderTable:
         # the slot goes straight back: the caller of _insert takes it
         self.orders[slot].next = NO_ORDER
 
-    cdef int32_t _insert(self, uint32_t user_ref_num, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil:
+    cdef int32_t _insert(self, uint32_t user_ref_num, uint32_t strategy_epoch, uint32_t order_id,
+                         int32_t symbol_index) noexcept nogil:
         cdef int32_t slot
         cdef int32_t* bucket
         cdef Order* order
@@ -190,6 +221,7 @@ cdef class OrderTable:
         order.strategy_epoch = strategy_epoch
         order.order_id = order_id
         order.session_index = self.session_index
+        order.symbol_index = symbol_index
         order.state = ORDER_PENDING_NEW
         bucket = &self.by_number[_mix((<uint64_t>self.session_index << 32) | user_ref_num) & self.bucket_mask]
         order.next_by_number = bucket[0]
@@ -199,6 +231,7 @@ cdef class OrderTable:
         bucket[0] = slot
         self._link(&self.open, slot)
         self.open_count += 1
+        self.totals[symbol_index].open_count += 1
         if user_ref_num > self.last_number:
             self.last_number = user_ref_num
         return slot
@@ -206,9 +239,9 @@ cdef class OrderTable:
     cdef void _expose(self, int32_t slot, int64_t exposure) noexcept nogil:
         cdef Order* order = &self.orders[slot]
         if order.side == c'B':
-            self.open_buy += exposure - order.exposure
+            self.totals[order.symbol_index].open_buy += exposure - order.exposure
         else:
-            self.open_sell += exposure - order.exposure
+            self.totals[order.symbol_index].open_sell += exposure - order.exposure
         order.exposure = exposure
 
     cdef void _set_state(self, int32_t slot, uint8_t state) noexcept nogil:
@@ -219,6 +252,7 @@ cdef class OrderTable:
             self._unlink(&self.open, slot)
             self._link(&self.dead, slot)
             self.open_count -= 1
+            self.totals[order.symbol_index].open_count -= 1
             order.leaves = 0
             self._expose(slot, 0)
         order.state = state
@@ -237,10 +271,13 @@ cdef class OrderTable:
         cdef int32_t original
         memset(event, 0, sizeof(OrderEvent))
         event.kind = kind
-        event.position = self.position
         if slot == NO_ORDER:
+            event.position = self.own.position
+            memcpy(event.symbol, self.own.symbol, sizeof(event.symbol))
             return
         order = &self.orders[slot]
+        event.position = self.totals[order.symbol_index].position
+        memcpy(event.symbol, self.totals[order.symbol_index].symbol, sizeof(event.symbol))
         event.strategy_epoch = order.strategy_epoch
         event.state = order.state
         event.side = order.side
@@ -267,7 +304,7 @@ cdef class OrderTable:
     cdef int32_t add_new(self, uint32_t user_ref_num, uint32_t strategy_epoch, uint32_t order_id, uint8_t side,
                          uint8_t time_in_force, uint8_t flags, int64_t price, int64_t quantity,
                          int64_t tick_received_ns, int64_t sent_ns, OrderEvent* event) noexcept nogil:
-        cdef int32_t slot = self._insert(user_ref_num, strategy_epoch, order_id)
+        cdef int32_t slot = self._insert(user_ref_num, strategy_epoch, order_id, OWN_SYMBOL)
         cdef Order* order
         if slot == NO_ORDER:
             return slot
@@ -291,7 +328,7 @@ cdef class OrderTable:
                              OrderEvent* event) noexcept nogil:
         cdef Order* source = &self.orders[original]
         cdef Order* order
-        cdef int32_t slot = self._insert(user_ref_num, source.strategy_epoch, order_id)
+        cdef int32_t slot = self._insert(user_ref_num, source.strategy_epoch, order_id, source.symbol_index)
         if slot == NO_ORDER:
             return slot
         order = &self.orders[slot]
@@ -393,10 +430,13 @@ cdef class OrderTable:
         cdef uint32_t strategy_epoch = 0
         cdef uint32_t order_id = 0
         cdef int32_t slot
+        cdef int32_t symbol_index = self._symbol(message.symbol)
         cdef Order* order
+        if symbol_index == NO_ORDER:
+            return NO_ORDER
         if not parse_cl_ord_id(message.cl_ord_id, &strategy_epoch, &order_id):
             strategy_epoch = order_id = 0
-        slot = self._insert(message.user_ref_num, strategy_epoch, order_id)
+        slot = self._insert(message.user_ref_num, strategy_epoch, order_id, symbol_index)
         if slot == NO_ORDER:
             return slot
         order = &self.orders[slot]
@@ -417,7 +457,8 @@ cdef class OrderTable:
             self.orders[slot].quantity = message.quantity
         order = &self.orders[slot]
         if (not is_open(order.state) or order.marks & MARK_ACCEPTED or order.orig_user_ref_num
-                or order.side != message.side or message.quantity > order.quantity):
+                or order.side != message.side or message.quantity > order.quantity
+                or memcmp(self.totals[order.symbol_index].symbol, message.symbol, 8) != 0):
             return self._illegal(message)
         order.marks |= MARK_ACCEPTED
         order.price = message.price
@@ -439,7 +480,8 @@ cdef class OrderTable:
         cdef int32_t slot = self.find(message.user_ref_num)
         cdef Order* order
         cdef Order* source
-        if original == NO_ORDER:
+        if (original == NO_ORDER
+                or memcmp(self.totals[self.orders[original].symbol_index].symbol, message.symbol, 8) != 0):
             return self._illegal(message)
         if slot == NO_ORDER:
             slot = self._adopt(message)
@@ -506,15 +548,16 @@ cdef class OrderTable:
         event.reason = REASON_LAPSED
         return 1
 
-    cdef void _trade(self, uint8_t side, int64_t price, int64_t quantity) noexcept nogil:
+    cdef void _trade(self, int32_t symbol_index, uint8_t side, int64_t price, int64_t quantity) noexcept nogil:
+        cdef SymbolTotals* totals = &self.totals[symbol_index]
         if side == c'B':
-            self.position += quantity
-            self.bought += quantity
-            self.bought_notional += price * quantity
+            totals.position += quantity
+            totals.bought += quantity
+            totals.bought_notional += price * quantity
         else:
-            self.position -= quantity
-            self.sold += quantity
-            self.sold_notional += price * quantity
+            totals.position -= quantity
+            totals.sold += quantity
+            totals.sold_notional += price * quantity
 
     cdef void _record_fill(self, uint32_t user_ref_num, uint64_t match_number, int64_t price, int64_t quantity) noexcept nogil:
         cdef Fill* fill = &self.fills[self.fill_next]
@@ -571,7 +614,7 @@ cdef class OrderTable:
                  and message.quantity <= order.leaves)
         if not legal:
             self._illegal(message)
-        self._trade(order.side, message.price, message.quantity)
+        self._trade(order.symbol_index, order.side, message.price, message.quantity)
         self._record_fill(message.user_ref_num, message.match_number, message.price, message.quantity)
         self._chain_filled(slot, message.quantity)
         if is_open(order.state):
@@ -595,7 +638,7 @@ cdef class OrderTable:
         if slot == NO_ORDER or fill == NULL or fill.broken:
             return self._illegal(message)
         fill.broken = True
-        self._trade(self.orders[slot].side, fill.price, -fill.quantity)
+        self._trade(self.orders[slot].symbol_index, self.orders[slot].side, fill.price, -fill.quantity)
         self._chain_filled(slot, -fill.quantity)
         self.describe(slot, EVENT_BROKEN, events)
         events.last_price = fill.price
@@ -673,25 +716,48 @@ cdef class OrderTable:
 
     cdef void begin_session(self, const char* session) noexcept nogil:
         """A new venue day: numbers and sequences start again. Orders still open keep their exposure, their fate unknown."""
+        cdef int32_t i
         memcpy(self.session, session, sizeof(self.session))
         self.session_index += 1
         self.foreign_open = self.open_count
         self.last_number = 0
         self.recycled_number = 0
         self.venue_sequence = 0
-        self.session_base = self.position
+        for i in range(self.symbols_used):
+            self.totals[i].session_base = self.totals[i].position
 
     cdef void adopt_session(self, OrderTable other) noexcept nogil:
         if memcmp(self.session, other.session, sizeof(self.session)) != 0:
             self.begin_session(other.session)
 
+    cdef void _restore_base(self, const OrderEvent* event) noexcept nogil:
+        """A symbol's position begins at 0, or when the oldest records are gone with what the first that is left tells."""
+        cdef int32_t i = self._symbol(event.symbol)
+        cdef SymbolTotals* totals
+        if self.first_record == 0:
+            self.first_record = event.sequence
+        if i == NO_ORDER or self.totals[i].restored:
+            return
+        totals = &self.totals[i]
+        totals.restored = True
+        if self.first_record > 1:
+            totals.position = event.position
+            if event.kind == EVENT_EXECUTED or event.kind == EVENT_BROKEN:      # which it has in already
+                if (event.side == c'B') == (event.kind == EVENT_EXECUTED):
+                    totals.position -= event.last_quantity
+                else:
+                    totals.position += event.last_quantity
+            totals.session_base = totals.position
+
     cdef void restore(self, const OrderEvent* event) noexcept nogil:
         """Apply one journal record; records come in the order in which they were written."""
         cdef int32_t slot
         cdef int32_t original
+        cdef int32_t symbol_index
         cdef Order* order
         cdef Fill* fill
         cdef OrderEvent unused
+        self._restore_base(event)
         if event.session[0] != 0 and memcmp(event.session, self.session, sizeof(self.session)) != 0:
             self.begin_session(event.session)
         if event.venue_sequence > self.venue_sequence:
@@ -713,7 +779,10 @@ cdef class OrderTable:
             return
         slot = self.find(event.user_ref_num)
         if slot == NO_ORDER:
-            slot = self._insert(event.user_ref_num, event.strategy_epoch, event.order_id)
+            symbol_index = self._symbol(event.symbol)
+            if symbol_index == NO_ORDER:
+                return
+            slot = self._insert(event.user_ref_num, event.strategy_epoch, event.order_id, symbol_index)
             if slot == NO_ORDER:
                 return
             self.consume_id(event.strategy_epoch, event.order_id)
@@ -730,11 +799,11 @@ cdef class OrderTable:
         memcpy(order.cl_ord_id, event.cl_ord_id, sizeof(order.cl_ord_id))
         original = self.find(event.orig_user_ref_num) if event.orig_user_ref_num else NO_ORDER
         if event.kind == EVENT_EXECUTED:
-            self._trade(event.side, event.last_price, event.last_quantity)
+            self._trade(order.symbol_index, event.side, event.last_price, event.last_quantity)
             self._record_fill(event.user_ref_num, event.match_number, event.last_price, event.last_quantity)
             self._chain_filled(slot, event.last_quantity)
         elif event.kind == EVENT_BROKEN:
-            self._trade(event.side, event.last_price, -event.last_quantity)
+            self._trade(order.symbol_index, event.side, event.last_price, -event.last_quantity)
             self._chain_filled(slot, -event.last_quantity)
             fill = self._find_fill(event.user_ref_num, event.match_number)
             if fill != NULL:
@@ -756,7 +825,6 @@ cdef class OrderTable:
             elif order.marks & MARK_ACCEPTED or order.orig_user_ref_num == 0:
                 self._expose(slot, order.leaves)
             self._set_state(slot, event.state)
-        self.position = event.position      # right even when the oldest records are gone
 
     # ---- Python edge, for tests and tools
 
@@ -805,13 +873,15 @@ cdef class OrderTable:
 
     def apply_message(self, str type, *, sequence, user_ref_num=0, orig_user_ref_num=0, quantity=0, price=0,
                       side="B", time_in_force="0", order_state="L", reason=0, match_number=0,
-                      order_reference_number=0, cl_ord_id="", venue_ns=0):
-        """Apply one OUCH outbound message; returns (outcome, events)."""
+                      order_reference_number=0, cl_ord_id="", venue_ns=0, symbol=None):
+        """Apply one OUCH outbound message, of the own symbol unless another is given; returns (outcome, events)."""
         cdef VenueMessage message
         cdef OrderEvent events[MAX_EVENTS]
         cdef int i, count
         text = cl_ord_id.encode("ascii").ljust(14)
+        named = (self.symbol if symbol is None else symbol).encode("ascii").ljust(8)
         memset(&message, 0, sizeof(message))
+        memcpy(message.symbol, <const char*>named, 8)
         message.type = ord(type)
         message.sequence = sequence
         message.user_ref_num = user_ref_num
@@ -853,6 +923,49 @@ cdef class OrderTable:
         self.begin_session(text)
 
     @property
+    def symbol(self):
+        """The configured instrument's; the totals below are of its orders alone."""
+        return _symbol_text(self.own)
+
+    @property
+    def position(self):
+        return self.own.position
+
+    @property
+    def session_base(self):
+        return self.own.session_base
+
+    @property
+    def bought(self):
+        return self.own.bought
+
+    @property
+    def sold(self):
+        return self.own.sold
+
+    @property
+    def bought_notional(self):
+        return self.own.bought_notional
+
+    @property
+    def sold_notional(self):
+        return self.own.sold_notional
+
+    @property
+    def open_buy(self):
+        return self.own.open_buy
+
+    @property
+    def open_sell(self):
+        return self.own.open_sell
+
+    def other_symbols(self):
+        """{symbol: (position, open orders)} of every other symbol that is not flat with nothing open."""
+        cdef int32_t i
+        return {_symbol_text(&self.totals[i]): (self.totals[i].position, self.totals[i].open_count)
+                for i in range(1, self.symbols_used) if self.totals[i].position or self.totals[i].open_count}
+
+    @property
     def orders_held(self):
         """Orders in the pool, open and dead."""
         return self.used
@@ -877,8 +990,15 @@ cdef class OrderTable:
         cdef int64_t compared = 0
         cdef int64_t count = compare_tables(self, venue, found, &compared)
         cdef int i
-        return compared, count, [(found[i].user_ref_num, BREAK_NAMES[found[i].field], found[i].here, found[i].venue)
-                                 for i in range(min(count, MAX_BREAKS))]
+        described = []
+        for i in range(min(count, MAX_BREAKS)):
+            field, here, there = BREAK_NAMES[found[i].field], found[i].here, found[i].venue
+            if found[i].field == BREAK_POSITION:
+                field = f"{field} of {found[i].symbol[:8].decode('ascii', 'replace').rstrip()}"
+            elif found[i].field == BREAK_SYMBOL:
+                here, there = (_symbol_text(&self.totals[here]), _symbol_text(&venue.totals[there]))
+            described.append((found[i].user_ref_num, field, here, there))
+        return compared, count, described
 
     cdef object _order_fields(self, int32_t slot):
         cdef Order* order = &self.orders[slot]
@@ -886,10 +1006,14 @@ cdef class OrderTable:
             "slot": slot, "user_ref_num": order.user_ref_num, "order_id": order.order_id, "strategy_epoch": order.strategy_epoch,
             "orig_user_ref_num": order.orig_user_ref_num, "state": OrderState(order.state).name.removeprefix('ORDER_'), "side": chr(order.side),
             "price": order.price, "quantity": order.quantity, "filled": order.filled, "leaves": order.leaves,
-            "exposure": order.exposure, "accepted": bool(order.marks & MARK_ACCEPTED),
+            "exposure": order.exposure, "symbol": _symbol_text(&self.totals[order.symbol_index]), "accepted": bool(order.marks & MARK_ACCEPTED),
             "cl_ord_id": order.cl_ord_id[:14].decode("ascii", "replace"),
             "this_session": order.session_index == self.session_index,
         }
+
+
+cdef str _symbol_text(const SymbolTotals* totals):
+    return totals.symbol[:8].decode("ascii", "replace").rstrip()
 
 
 cdef void _note(Break* breaks, int64_t count, uint32_t number, int field, int64_t here, int64_t venue) noexcept nogil:
@@ -898,6 +1022,20 @@ cdef void _note(Break* breaks, int64_t count, uint32_t number, int field, int64_
         breaks[count].field = field
         breaks[count].here = here
         breaks[count].venue = venue
+
+
+cdef int64_t _session_change(const SymbolTotals* totals) noexcept nogil:
+    return totals.position - totals.session_base
+
+
+cdef int64_t _compare_position(Break* breaks, int64_t count, const char* symbol, int64_t here,
+                               int64_t venue) noexcept nogil:
+    if here == venue:
+        return 0
+    _note(breaks, count, 0, BREAK_POSITION, here, venue)
+    if count < MAX_BREAKS:
+        memcpy(breaks[count].symbol, symbol, 8)
+    return 1
 
 
 cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, int64_t* compared) noexcept nogil:
@@ -925,6 +1063,9 @@ cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, in
         if mine.side != theirs.side:
             _note(breaks, count, theirs.user_ref_num, BREAK_SIDE, mine.side, theirs.side)
             count += 1
+        if memcmp(here.totals[mine.symbol_index].symbol, venue.totals[theirs.symbol_index].symbol, 8) != 0:
+            _note(breaks, count, theirs.user_ref_num, BREAK_SYMBOL, mine.symbol_index, theirs.symbol_index)
+            count += 1
         # how an open order is pending is ours alone; what the venue knows is open or how it ended
         if is_open(mine.state) != is_open(theirs.state) or (not is_open(theirs.state) and mine.state != theirs.state):
             _note(breaks, count, theirs.user_ref_num, BREAK_STATE, mine.state, theirs.state)
@@ -945,15 +1086,19 @@ cdef int64_t compare_tables(OrderTable here, OrderTable venue, Break* breaks, in
             compared[0] += 1
             _note(breaks, count, mine.user_ref_num, BREAK_MISSING_AT_VENUE, mine.state, 0)
             count += 1
-    if here.position - here.session_base != venue.position - venue.session_base:
-        _note(breaks, count, 0, BREAK_POSITION, here.position - here.session_base, venue.position - venue.session_base)
-        count += 1
+    for i in range(here.symbols_used):
+        other = venue.find_symbol(here.totals[i].symbol)
+        count += _compare_position(breaks, count, here.totals[i].symbol, _session_change(&here.totals[i]),
+                                   _session_change(&venue.totals[other]) if other != NO_ORDER else 0)
+    for i in range(venue.symbols_used):
+        if here.find_symbol(venue.totals[i].symbol) == NO_ORDER:
+            count += _compare_position(breaks, count, venue.totals[i].symbol, 0, _session_change(&venue.totals[i]))
     return count
 
 
 BREAK_NAMES = {BREAK_MISSING_HERE: "missing here", BREAK_MISSING_AT_VENUE: "missing at venue", BREAK_STATE: "state",
                BREAK_FILLED: "filled", BREAK_LEAVES: "leaves", BREAK_SIDE: "side", BREAK_POSITION: "position",
-               BREAK_ILLEGAL_MESSAGE: "message that fits no order"}
+               BREAK_ILLEGAL_MESSAGE: "message that fits no order", BREAK_SYMBOL: "symbol"}
 
 
 cdef object event_fields(const OrderEvent* event):

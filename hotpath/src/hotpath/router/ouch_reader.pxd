@@ -62,6 +62,7 @@ cdef inline int read_venue_message(const uint8_t* p, size_t n, VenueMessage* m) 
         m.time_in_force = u.accepted.time_in_force
         m.order_state = u.accepted.order_state
         m.order_reference_number = u.accepted.order_reference_number
+        memcpy(m.symbol, u.accepted.symbol, sizeof(m.symbol))
         memcpy(m.cl_ord_id, u.accepted.cl_ord_id, sizeof(m.cl_ord_id))
     elif type == OUCH_OUT_ORDER_REPLACED:
         rc = ouch_decode_out_order_replaced(p, n, &u.replaced)
@@ -74,6 +75,7 @@ cdef inline int read_venue_message(const uint8_t* p, size_t n, VenueMessage* m) 
         m.time_in_force = u.replaced.time_in_force
         m.order_state = u.replaced.order_state
         m.order_reference_number = u.replaced.order_reference_number
+        memcpy(m.symbol, u.replaced.symbol, sizeof(m.symbol))
         memcpy(m.cl_ord_id, u.replaced.cl_ord_id, sizeof(m.cl_ord_id))
     elif type == OUCH_OUT_ORDER_EXECUTED:
         rc = ouch_decode_out_order_executed(p, n, &u.executed)

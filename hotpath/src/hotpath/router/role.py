@@ -25,7 +25,7 @@ from hotpath.ipc.layouts import (
     TradingMode,
 )
 from hotpath.ipc.ring import RingConsumer, RingProducer
-from hotpath.ipc.segment import ProducerState, SegmentError, SegmentMissing
+from hotpath.ipc.segment import ProducerState, SegmentError, SegmentMissing, WrongInstrument
 from hotpath.ipc.seqlock import SeqlockReader, SeqlockWriter
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.net.sockets import resolve_ipv4
@@ -76,6 +76,12 @@ def run(config_path: str) -> int:
         router.close()
 
 
+def _other_positions(table: OrderTable) -> str:
+    """What is held in symbols of earlier configurations: on record, never part of this instrument's position."""
+    held = (f"{symbol}:{position}" for symbol, (position, _) in table.other_symbols().items() if position)
+    return ",".join(held) or "none"
+
+
 class OrderRouter:
     """Owns the engine and does what is slow beside it. One thread."""
 
@@ -98,13 +104,14 @@ class OrderRouter:
             self._journal = JournalWriter(
                 str(self._data), ORDER_EVENT_SIZE, config.journal_segment_records, config.journal_max_segments
             )
-            table = OrderTable(config.max_orders)
+            symbol = config.instrument.symbol
+            table = OrderTable(config.max_orders, symbol)
             restored, last_epoch = restore_table(table, self._read_journal())
             self._epoch.advance(last_epoch)
             prefix, number = runtime.shm_prefix, self._epoch.number
             self._status = StatusWriter(prefix, ROLE, number, GATES, COUNTERS)
-            self._orders = RingProducer(prefix, "ring.orders", ORDER_EVENT_SIZE, ORDER_RING_SLOTS, number)
-            self._position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, number)
+            self._orders = RingProducer(prefix, "ring.orders", ORDER_EVENT_SIZE, ORDER_RING_SLOTS, number, symbol)
+            self._position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, number, symbol=symbol)
             self._latency = HistogramWriter(prefix, f"latency.{ROLE}", LATENCIES, number)
             self._engine = RouterEngine(
                 table=table,
@@ -117,7 +124,7 @@ class OrderRouter:
                 idle=IdleStrategy(runtime.idle.mode, runtime.idle.max_sleep_us),
                 epoch=number,
                 locate=config.instrument.locate,
-                symbol=config.instrument.symbol,
+                symbol=symbol,
                 firm=config.account.firm,
                 username=config.account.username,
                 password=password,
@@ -144,13 +151,16 @@ class OrderRouter:
         self._attach_ns = 0
         self._gates: dict[str, str] = {}
         self._errors: dict[str, str] = {}
+        self._strangers: dict[str, str] = {}  # segment of a neighbour that trades another instrument -> what is wrong
         log.info(
             "started",
             epoch=number,
             events_restored=restored,
             torn_record=self._journal.torn_record,
             open_orders=table.open_count,
+            symbol=symbol,
             position=table.position,
+            other_positions=_other_positions(table),
             session=self._engine.session.decode("ascii", "replace").strip() or "none",
             venue_sequence=table.venue_sequence,
         )
@@ -236,7 +246,7 @@ class OrderRouter:
 
     def _make_view(self) -> OrderTable:
         """An empty table for the whole stream, or for a long one a table restored up to the last N messages."""
-        view = OrderTable(self._config.max_orders)
+        view = OrderTable(self._config.max_orders, self._config.instrument.symbol)
         last, limit = self._table.venue_sequence, self._config.reconcile_max_messages
         self._from_sequence = max(1, last - limit + 1)
         if self._from_sequence > 1:
@@ -281,7 +291,9 @@ class OrderRouter:
             orders=compared,
             breaks=breaks,
             unknown=unknown,
+            symbol=table.symbol,
             position=table.position,
+            other_positions=_other_positions(table),
             venue_sequence=table.venue_sequence,
         )
 
@@ -291,34 +303,44 @@ class OrderRouter:
         prefix = self._config.runtime.shm_prefix
         if not self._engine.strategy_present:
             self._attach_intents(prefix)
-        self._control = self._attached(self._control, prefix, "control", CONTROL_BLOCK_SIZE)
+        self._control = self._attached(self._control, prefix, "control", CONTROL_BLOCK_SIZE, "")
         self._engine.attach_control(self._control)
-        self._top = self._attached(self._top, prefix, "top", BOOK_EVENT_SIZE)
+        self._top = self._attached(self._top, prefix, "top", BOOK_EVENT_SIZE, self._config.instrument.symbol)
         self._engine.attach_top(self._top)
 
     def _attach_intents(self, prefix: str) -> None:
         """A live strategy hears of each intent of an earlier epoch that it is refused; a dead one's are skipped."""
         try:
-            ring = RingConsumer(prefix, "ring.intents", INTENT_SIZE, "head")
+            ring = RingConsumer(prefix, "ring.intents", INTENT_SIZE, "head", self._config.instrument.symbol)
+        except WrongInstrument as error:
+            self._strangers["ring.intents"] = str(error)
+            return
         except SegmentMissing:
+            self._strangers.pop("ring.intents", None)
             return
         except SegmentError as error:
             self._error_once("cannot attach ring.intents", error)
             return
+        self._strangers.pop("ring.intents", None)
         if ring.liveness() not in (ProducerState.ALIVE, ProducerState.SILENT):
             ring.close()
             return
         self._engine.attach_intents(ring)
         self._log.info("strategy attached", pid=ring.segment.producer_pid, strategy_epoch=ring.producer_epoch)
 
-    def _attached(self, reader: SeqlockReader | None, prefix: str, name: str, size: int) -> SeqlockReader | None:
+    def _attached(
+        self, reader: SeqlockReader | None, prefix: str, name: str, size: int, symbol: str
+    ) -> SeqlockReader | None:
         try:
             if reader is None:
-                return SeqlockReader(prefix, name, size)
-            if reader.is_superseded or reader.liveness() not in (ProducerState.ALIVE, ProducerState.SILENT):
+                reader = SeqlockReader(prefix, name, size, symbol)
+            elif reader.is_superseded or reader.liveness() not in (ProducerState.ALIVE, ProducerState.SILENT):
                 reader.reattach()
+            self._strangers.pop(name, None)
+        except WrongInstrument as error:
+            self._strangers[name] = str(error)
         except SegmentMissing:
-            pass
+            self._strangers.pop(name, None)
         except SegmentError as error:
             self._error_once(f"cannot attach {name}", error)
         return reader
@@ -361,7 +383,8 @@ class OrderRouter:
             "journal": "" if room else (self._journal.failure or "no room for the events of new orders"),
             "position": ""
             if abs(self._table.position) <= engine.max_position
-            else f"{self._table.position} shares, limit {engine.max_position}",
+            else f"{self._table.position} shares of {self._table.symbol}, limit {engine.max_position}",
+            "instrument": "; ".join(self._strangers.values()),
         }
         if engine.halted and not reasons["reconciled"]:
             kind = chr(self._table.illegal_type or ord("?"))
