@@ -154,8 +154,10 @@ def _shown_endpoint(role: str, ports: HotPathPorts) -> str:
 
 def _ready(engine: Path, role: str, config: Path) -> tuple[str, ...]:
     words = (str(engine), "ready", role, "--config", str(config), "--timeout", "1")
-    # a strategy may be started long before there is a book; trading readiness still asks for one
-    return (*words, "--except", "book") if role == "strategy" else words
+    # what cannot be open yet while the role starts; trading readiness still asks for it:
+    # a strategy may be started long before there is a book, and it follows the router when the instrument changes
+    later = {"strategy": "book", "order-router": "instrument"}
+    return (*words, "--except", later[role]) if role in later else words
 
 
 class HotPath(pulumi.ComponentResource):

@@ -13,7 +13,7 @@ from hotpath.ipc.layouts import (
     decode_book_event,
     decode_position_block,
 )
-from hotpath.ipc.segment import SegmentError
+from hotpath.ipc.segment import SegmentError, WrongInstrument
 from hotpath.ipc.seqlock import SeqlockReader
 from hotpath.ipc.status import StatusReader
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:  # typed dict of the stub, absent from the compiled module
 class Observer:
     """Attaches lazily and again whenever a role was restarted. What cannot be read is absent, never guessed."""
 
-    def __init__(self, shm_prefix: str, roles: Sequence[str]) -> None:
+    def __init__(self, shm_prefix: str, roles: Sequence[str], symbol: str) -> None:
         self._prefix = shm_prefix
+        self._symbol = symbol
+        self._strangers: dict[str, str] = {}  # block about another instrument -> what is wrong
         self.roles = tuple(roles)
         self._status: dict[str, StatusReader] = {}
         self._latency: dict[str, HistogramReader] = {}
@@ -73,11 +75,21 @@ class Observer:
 
     def _block(self, reader: SeqlockReader | None, name: str, size: int) -> tuple[SeqlockReader | None, bytes | None]:
         try:
-            reader = reader or SeqlockReader(self._prefix, name, size)
+            reader = reader or SeqlockReader(self._prefix, name, size, self._symbol)
             reader.reattach()
+            self._strangers.pop(name, None)
             return reader, reader.read_bytes()
+        except WrongInstrument as error:
+            self._strangers[name] = str(error)
         except SegmentError:
-            return None, None
+            self._strangers.pop(name, None)
+        return None, None
+
+    def instrument_problem(self) -> str:
+        """Which of the blocks is about another instrument; "" when none is."""
+        self.position()
+        self.mark()
+        return "; ".join(self._strangers.values())
 
     def router_epoch(self) -> int | None:
         """The fencing epoch of the running router, None when none runs."""

@@ -29,7 +29,7 @@ from wire.subjects import Subjects
 
 BEAT_S = 0.2
 MAX_BACKLOG = 100_000  # events not yet in the stream: more means that the record is falling behind
-GATES = ("bus", "journal", "control")
+GATES = ("bus", "journal", "control", "instrument")
 COUNTERS = (
     "events_read", "events_acknowledged", "publish_rewinds", "publish_timeouts",
     "bus_connects", "bus_disconnects", "commands_accepted", "commands_refused", "telemetry_published",
@@ -52,7 +52,7 @@ class Agent:
         data.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._log = log
-        self._observer = Observer(runtime.shm_prefix, settings.roles)
+        self._observer = Observer(runtime.shm_prefix, settings.roles, settings.instrument.symbol)
         self._control = Control(data / "control.json", settings.limits, runtime.shm_prefix)
         self._bus = BusClient(
             BusSettings(
@@ -76,6 +76,7 @@ class Agent:
     def gates(self) -> list[dict[str, Any]]:
         """The agent's own conditions."""
         backlog = self._journal.written() - self._journal.acknowledged
+        stranger = self._observer.instrument_problem()
         behind = f"{backlog} events are not in the stream yet" if backlog > MAX_BACKLOG else ""
         return [
             {
@@ -85,6 +86,7 @@ class Agent:
             },
             {"name": "journal", "ok": not (self._journal.problem or behind), "reason": self._journal.problem or behind},
             {"name": "control", "ok": True, "reason": ""},
+            {"name": "instrument", "ok": not stranger, "reason": stranger},
         ]
 
     def figures(self) -> dict[str, int]:
