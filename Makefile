@@ -42,8 +42,8 @@ test: ## unit level, under a minute
 test-slow: ## real Pulumi engine, servers killed, reproducible build
 	@$(PYTHON) -m cli test --slow
 
-test-debug: ## engine tests on the debug build (bounds and overflow checks)
-	@$(PYTHON) -m cli test --debug
+test-debug: ## engine tests on a debug build (SANITIZE=1: AddressSanitizer and UBSan, too)
+	@$(PYTHON) -m cli test --debug $(if $(SANITIZE),--sanitize) $(if $(ARGS),-- $(ARGS))
 
 test-e2e: ## the platform up, a session, faults, down
 	@$(PYTHON) -m cli test --e2e

@@ -65,8 +65,8 @@ def sanitizer_variables(runtime: Path, reports: Path) -> dict[str, str]:
     return {
         "LD_PRELOAD": str(runtime),
         # Python frees little at its end; and a test may ask for more memory than there is
-        "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:log_path={reports / 'sanitizer'}",
-        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={reports / 'sanitizer'}",
+        "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:log_path={reports / 'address'}",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={reports / 'undefined'}",
         # otherwise bytes objects lie in pools, and a read past their end stays unseen
         "PYTHONMALLOC": "malloc",
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 # what builds and tools leave beside sources
 _IGNORED_FOLDERS = {"__pycache__", "build", "dist"}
 _IGNORED_SUFFIXES = {".so", ".c", ".html", ".pyc"}
+_SHARED_MODULE = "_cyutility"
 
 
 def package_files(package: Path) -> list[Path]:
@@ -71,12 +72,16 @@ def stage(package: Path, target: Path) -> None:
 
 
 def _prune_built(target: Path) -> None:
-    """Built files stay only as extension modules whose source is still there: the wheel takes all it finds."""
+    """Built files stay only as extension modules whose source is still there: the wheel takes all it finds.
+
+    Of hotpath/setup.py's shared module the source is made by the build.
+    """
     build = target / "build"
     for folder in build.glob("bdist.*"):
         shutil.rmtree(folder)
     for library in build.glob("lib*"):
         for file in [path for path in library.rglob("*") if path.is_file()]:
             module = file.relative_to(library).with_name(file.name.split(".", 1)[0])
-            if file.suffix != ".so" or not (target / "src" / module).with_suffix(".pyx").exists():
+            made = module.name == _SHARED_MODULE or (target / "src" / module).with_suffix(".pyx").exists()
+            if file.suffix != ".so" or not made:
                 file.unlink()
