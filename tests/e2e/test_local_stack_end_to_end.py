@@ -72,7 +72,7 @@ def test_a_new_quote_size_restarts_only_the_strategy_and_cancels_with_proof(stac
     assert {name for name in before if before[name] != after[name]} == {"strategy"}
     proof = json.loads((stack.run_dir / "data" / "strategy" / "cancel-proof.json").read_text())
     assert "strategy: cancel proof" in printed.replace("\n", " ")
-    assert proof["unknown"] == 0
+    assert proof["summary"]["unknown"] == 0
 
 
 def test_the_recorded_hour_runs_through_the_whole_chain(stack: StackDriver) -> None:
