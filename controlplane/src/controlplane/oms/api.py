@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from controlplane.oms import health, metrics, queries
@@ -42,7 +43,7 @@ State = Annotated[str | None, Query(pattern="^[A-Z_]{1,32}$")]
 
 def create_app(settings: OmsConfig, ingest: Ingest, bus: BusClient, pool: Any) -> FastAPI:
     """The application over running parts; it starts and stops none of them."""
-    app = FastAPI(
+    app = FastAPIOffline(  # serves the documentation page's scripts itself: no other host is asked
         title="Ironlane OMS",
         version="1",
         description="Orders, fills and positions derived from the routers' order events.",
