@@ -58,8 +58,27 @@ def test_readable_descriptor_ends_the_wait() -> None:
         start = time.monotonic()
         assert [idle.wait_fds([-1, reader]) for _ in range(20)] == [1] * 20
         assert time.monotonic() - start < 0.1, "20 full sleeps would take far longer"
-        with pytest.raises(ValueError, match="at most 8"):
-            idle.wait_fds([reader] * 9)
+        with pytest.raises(ValueError, match="at most 40"):
+            idle.wait_fds([reader] * 41)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_wait_until_due_ends_with_the_due_time_or_with_input() -> None:
+    idle = IdleStrategy("back_off", 100)
+    reader, writer = os.pipe()
+    try:
+        for _ in range(8):
+            assert idle.wait_fds_until([reader], time.monotonic_ns() + 10_000_000_000) == 0, "only sleeps after 8 passes"
+        due = time.monotonic_ns() + 20_000_000
+        before = time.process_time()
+        assert idle.wait_fds_until([reader, -1], due) == 0
+        assert due <= time.monotonic_ns(), "one wait, however short max_sleep_us is"
+        assert time.process_time() - before < 0.01
+        assert idle.wait_fds_until([reader], due) == 0, "past due: no wait"
+        os.write(writer, b"x")
+        assert idle.wait_fds_until([reader], time.monotonic_ns() + 10_000_000_000) == 1
     finally:
         os.close(reader)
         os.close(writer)

@@ -137,8 +137,12 @@ cdef class FeedHandler:
         while True:
             if self.step():
                 self.idle.reset()
-            else:
+            elif (self.arbitrator.state == ARBITER_GAP or self.arbitrator.state == ARBITER_NEEDS_SNAPSHOT
+                    or self.publisher.pending):
+                # timers of microseconds, the snapshot's socket, a full ring: more than the descriptors can tell
                 self.idle.idle_until_fds(self.fds, 3)
+            else:
+                self.idle.idle_until_due(self.fds, 3, monotonic_ns(), min(deadline_ns, self.housekept_ns + HEARTBEAT_NS))
             if monotonic_ns() >= deadline_ns:
                 return
 

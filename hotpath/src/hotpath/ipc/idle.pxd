@@ -3,12 +3,13 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
 cdef enum:
-    IDLE_MAX_FDS = 8
+    IDLE_MAX_FDS = 40
 
 # Passes before the next, dearer way of waiting.
 cdef enum:
     IDLE_SPIN_PASSES = 32
     IDLE_PAUSE_PASSES = 160
+    IDLE_FD_PASSES = 8           # of idle_until_due: its passes are system calls, and ppoll wakes in microseconds
 
 @cython.final
 cdef class IdleStrategy:
@@ -30,3 +31,7 @@ cdef class IdleStrategy:
     # fds below 0 are ignored; at most IDLE_MAX_FDS count. Returns how many are readable (or in error), 0 = unknown or none.
     cdef int idle_until_fds(self, const int *fds, int count) noexcept nogil
     cdef int idle_until_fd(self, int fd) noexcept nogil
+    # For a loop all of whose inputs are in `fds`: waits until one is readable or due_ns (monotonic, as now_ns) has come.
+    # max_sleep_us does not bound this wait, so due_ns must. Returns what idle_until_fds() does.
+    cdef int idle_until_due(self, const int *fds, int count, int64_t now_ns, int64_t due_ns) noexcept nogil
+    cdef int _poll(self, const int *fds, int count, int64_t sleep_ns) noexcept nogil

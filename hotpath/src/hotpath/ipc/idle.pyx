@@ -1,6 +1,7 @@
 from posix.time cimport nanosleep, timespec
 
 from hotpath.ipc.atomics cimport cpu_relax
+from hotpath.ipc.clock cimport monotonic_ns
 
 cdef extern from "<poll.h>" nogil:
     cdef struct pollfd:
@@ -17,6 +18,7 @@ cdef extern from "<sys/prctl.h>" nogil:
 cdef enum:
     FIRST_SLEEP_NS = 1000
     TIMER_SLACK_NS = 1000
+    SECOND_NS = 1_000_000_000
 
 
 cdef class IdleStrategy:
@@ -59,20 +61,33 @@ cdef class IdleStrategy:
             nanosleep(&wait, NULL)
 
     cdef int idle_until_fds(self, const int *fds, int count) noexcept nogil:
+        cdef int64_t sleep_ns = self._next_sleep()
+        return 0 if sleep_ns == 0 else self._poll(fds, count, sleep_ns)
+
+    cdef int idle_until_due(self, const int *fds, int count, int64_t now_ns, int64_t due_ns) noexcept nogil:
+        if self.spinning:
+            cpu_relax()
+            return 0
+        if self._passes < IDLE_FD_PASSES:
+            self._passes = self._passes + 1
+            self._sleep_ns = FIRST_SLEEP_NS
+            return 0
+        if due_ns <= now_ns:
+            return 0
+        return self._poll(fds, count, due_ns - now_ns)
+
+    cdef int _poll(self, const int *fds, int count, int64_t sleep_ns) noexcept nogil:
         cdef pollfd polled[IDLE_MAX_FDS]
         cdef timespec wait
         cdef int i, ready
-        cdef int64_t sleep_ns = self._next_sleep()
-        if sleep_ns == 0:
-            return 0
         if count > IDLE_MAX_FDS:
             count = IDLE_MAX_FDS
         for i in range(count):
             polled[i].fd = fds[i]
             polled[i].events = POLLIN
             polled[i].revents = 0
-        wait.tv_sec = 0
-        wait.tv_nsec = sleep_ns
+        wait.tv_sec = sleep_ns // SECOND_NS
+        wait.tv_nsec = sleep_ns % SECOND_NS
         ready = ppoll(polled, <unsigned long>count, &wait, NULL)
         return ready if ready > 0 else 0
 
@@ -95,6 +110,19 @@ cdef class IdleStrategy:
             array[i] = fds[i]
         with nogil:
             ready = self.idle_until_fds(array, count)
+        return ready
+
+    def wait_fds_until(self, fds, int64_t due_ns):
+        """idle_until_due() for Python loops."""
+        cdef int array[IDLE_MAX_FDS]
+        cdef int i, count = len(fds)
+        cdef int ready
+        if count > IDLE_MAX_FDS:
+            raise ValueError(f"{count} descriptors; at most {IDLE_MAX_FDS} can be waited on")
+        for i in range(count):
+            array[i] = fds[i]
+        with nogil:
+            ready = self.idle_until_due(array, count, monotonic_ns(), due_ns)
         return ready
 
     def worked(self) -> None:

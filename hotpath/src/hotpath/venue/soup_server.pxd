@@ -61,6 +61,7 @@ cdef class SoupServer:
 
     cdef int serve(self, int64_t now) noexcept nogil             # one pass; > 0 when there was something to do
     cdef int watch(self, int* fds, int capacity) noexcept nogil  # descriptors worth waiting for
+    cdef bint output_waits(self) noexcept nogil                  # a socket did not take everything: no descriptor tells when it will
     cdef void close_connection(self, int index, int reason) noexcept nogil
     cdef void finish_connection(self, int index, int reason) noexcept nogil    # close once the output is sent
     # Appends one packet to the output; False when there is no room for it.

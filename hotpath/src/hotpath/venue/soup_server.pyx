@@ -109,6 +109,14 @@ cdef class SoupServer:
                 count += 1
         return count
 
+    cdef bint output_waits(self) noexcept nogil:
+        cdef int index
+        for index in range(MAX_CONNECTIONS):
+            if (self.connections[index].state != CONNECTION_CLOSED
+                    and self.connections[index].head != self.connections[index].tail):
+                return True
+        return False
+
     cdef int _accept(self, int64_t now) noexcept nogil:
         cdef Connection* c
         cdef int index

@@ -49,6 +49,7 @@ cdef class Venue:
 
     cdef int _pass(self, int64_t now) noexcept nogil
     cdef int _flow(self, int64_t now) noexcept nogil
+    cdef int64_t _due(self, int64_t now) noexcept nogil
     cdef void _anchor(self, int64_t now) noexcept nogil
     cdef void _clock(self, int64_t now) noexcept nogil
     cdef void _open(self, int64_t now) noexcept nogil

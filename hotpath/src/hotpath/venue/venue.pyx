@@ -159,10 +159,13 @@ cdef class Venue:
                 if self._pass(now):
                     self.idle.reset()
                 elif now < until:
-                    count = self.entry.watch(fds, IDLE_MAX_FDS - 2)
-                    fds[count] = self.feed.rerequest_fd
-                    fds[count + 1] = self.glimpse.listener
-                    self.idle.idle_until_fds(fds, count + 2)
+                    fds[0] = self.feed.rerequest_fd
+                    count = 1 + self.entry.watch(fds + 1, IDLE_MAX_FDS - 1)
+                    count += self.glimpse.watch(fds + count, IDLE_MAX_FDS - count)
+                    if self.entry.output_waits() or self.glimpse.output_waits():
+                        self.idle.idle_until_fds(fds, count)
+                    else:
+                        self.idle.idle_until_due(fds, count, now, min(until, self._due(now)))
                 now = monotonic_ns()
                 if now >= until:
                     break
@@ -180,6 +183,21 @@ cdef class Venue:
         if now - self.published_ns >= PUBLISH_NS:
             self._publish(now)
         return work
+
+    cdef int64_t _due(self, int64_t now) noexcept nogil:
+        """When the next row or the next status is due; timers of the protocols may wait for the status."""
+        cdef int64_t due = self.published_ns + PUBLISH_NS
+        cdef const FlowRow* row = self.source.peek() if self.state == FLOW_RUNNING else NULL
+        cdef double ahead
+        if row != NULL:
+            if self.speed > 0:
+                ahead = <double>(row.time_ns - self.flow_base_ns) / self.speed
+            else:
+                ahead = <double>(self.paced_rows + 1) * 1e9 / <double>self.rate
+            ahead -= <double>(now - self.mono_base_ns)
+            if ahead < <double>(due - now):
+                due = now + <int64_t>max(ahead, 0.0) + 1
+        return due
 
     cdef void _anchor(self, int64_t now) noexcept nogil:
         """The schedule goes on from the flow time reached."""
