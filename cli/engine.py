@@ -236,6 +236,11 @@ def _locked(file: Path) -> Iterator[None]:
         yield
 
 
+def _own_imports(env: Mapping[str, str] | None) -> dict[str, str]:
+    """Without the caller's import path: pip would take what it finds there for installed."""
+    return {k: v for k, v in (os.environ if env is None else env).items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+
+
 def _run_quietly(
     command: Sequence[str],
     *,
@@ -247,8 +252,9 @@ def _run_quietly(
     for attempt in range(1, tries + 1):
         try:
             done = subprocess.run(
-                list(command), cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False
-            )
+                list(command), cwd=cwd, env=_own_imports(env), capture_output=True, text=True, timeout=timeout,
+                check=False,
+            )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EngineError(f"{command[0]}: {error}") from None
         if done.returncode == 0:

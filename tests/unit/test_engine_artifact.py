@@ -65,8 +65,9 @@ def build(layout: Layout, env: Mapping[str, str] | None = None, wire: Wheel | No
 
 def hotpath(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [home / "bin" / "hotpath", *arguments], capture_output=True, text=True, timeout=30, check=False
-    )
+        [home / "bin" / "hotpath", *arguments], capture_output=True, text=True, timeout=30, check=False,
+        env=engine._own_imports(None),
+    )  # fmt: skip
 
 
 def test_artifact_from_build_to_installation(tmp_path: Path) -> None:
