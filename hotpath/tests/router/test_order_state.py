@@ -119,6 +119,24 @@ def test_partial_cancel_keeps_the_order() -> None:
 
 
 class TestReplaceRaces:
+    def test_a_partly_cancelled_original_leaves_the_whole_replace_exposed(self) -> None:
+        feed = Feed()
+        feed.live(1, 500)
+        assert feed.replace(1, 2, 500) is not None
+        feed.venue("D", 1, quantity=200, reason=ord("Q"))
+        assert feed.exposure == (500, 0)
+        feed.venue("U", 2, orig_user_ref_num=1, quantity=500)
+        assert feed.exposure == (500, 0)
+
+    def test_a_broken_trade_raises_what_a_replace_on_its_way_can_still_trade(self) -> None:
+        feed = Feed()
+        feed.live(1, 500)
+        feed.fill(1, 100)
+        assert feed.replace(1, 2, 500) is not None
+        assert feed.exposure == (400, 0)
+        feed.venue("B", 1, match_number=1, reason=ord("E"))
+        assert feed.exposure == (500, 0)
+
     def test_fill_before_replaced(self) -> None:
         feed = Feed()
         feed.live(1, 500)

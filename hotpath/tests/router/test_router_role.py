@@ -336,6 +336,28 @@ def test_session_drop_is_replayed(tmp_path: Path, limit: int) -> None:
         assert not desk.status()["ready"]
 
 
+def test_an_order_of_an_earlier_venue_session_is_neither_cancelled_by_number_nor_forgotten(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        desk.start()
+        order = desk.new("B", 100)
+        number = desk.event(ACCEPTED, order_id=order).user_ref_num
+        with desk.venue.lock:
+            desk.venue.session, desk.venue.stream, desk.venue.last_number = "IRON000002", [], 0
+            desk.venue.orders.clear()
+            desk.venue.drop()
+        assert desk.event(OrderEventKind.EVENT_ORDER_UNKNOWN).user_ref_num == number
+        desk.event(OrderEventKind.EVENT_RECONCILED)
+        wait_for("gate", lambda: "1 orders of an earlier venue session are unknown" in desk.gate("reconciled"))
+
+        desk.intend(IntentKind.INTENT_CANCEL, order_id=order)
+        assert desk.event(REFUSED).reason == RefusalReason.REFUSED_UNKNOWN_ORDER
+        assert not [message for message in desk.venue.inbound if isinstance(message, ouch.CancelOrder)]
+
+        desk.venue.drop()
+        desk.event(OrderEventKind.EVENT_RECONCILED)
+        wait_for("gate", lambda: "1 orders of an earlier venue session are unknown" in desk.gate("reconciled"))
+
+
 def len_before(desk: Desk) -> int:
     """Last venue sequence that the router knew when it logged in again."""
     down = next(i for i, e in enumerate(desk.seen) if e.kind == OrderEventKind.EVENT_SESSION_DOWN)

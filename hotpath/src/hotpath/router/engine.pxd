@@ -204,7 +204,7 @@ cdef class RouterEngine:
     # events
     cdef bint _room(self, uint64_t records) noexcept nogil
     cdef bint _is_own(self, const OrderEvent* event) noexcept nogil
-    cdef void _journal(self, OrderEvent* event) noexcept nogil
+    cdef bint _journal(self, OrderEvent* event) noexcept nogil
     cdef void _publish(self, const OrderEvent* event) noexcept nogil
     cdef void _emit(self, OrderEvent* event) noexcept nogil
     cdef void _emit_plain(self, uint8_t kind, int64_t quantity, int64_t last_quantity, uint8_t reason) noexcept nogil

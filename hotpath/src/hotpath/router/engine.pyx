@@ -713,7 +713,8 @@ cdef class RouterEngine:
                                           intent.tick_received_ns, sent, &event) == NO_ORDER:
             self._refuse(intent, REFUSED_INVALID)
             return
-        self._journal(&event)
+        if not self._journal(&event):
+            return
         self._commit(soup_encode_header(SOUP_UNSEQUENCED_DATA, size, out, OUT_RESERVE))
         self._flush(sent)
         self._record_sent(intent)
@@ -777,7 +778,8 @@ cdef class RouterEngine:
                                               intent.quantity, intent.tick_received_ns, sent, &event) == NO_ORDER:
             self._refuse(intent, REFUSED_INVALID)
             return
-        self._journal(&event)
+        if not self._journal(&event):
+            return
         self._commit(soup_encode_header(SOUP_UNSEQUENCED_DATA, size, out, OUT_RESERVE))
         self._flush(sent)
         self._record_sent(intent)
@@ -867,8 +869,8 @@ cdef class RouterEngine:
     cdef bint _is_own(self, const OrderEvent* event) noexcept nogil:
         return memcmp(event.symbol, self._symbol, sizeof(event.symbol)) == 0
 
-    cdef void _journal(self, OrderEvent* event) noexcept nogil:
-        """Callers have checked _room."""
+    cdef bint _journal(self, OrderEvent* event) noexcept nogil:
+        """Whether it is on record, which an order must be before it is sent. Callers have checked _room."""
         event.wall_ns = realtime_ns()
         event.mono_ns = monotonic_ns()
         event.epoch = self.epoch
@@ -882,8 +884,9 @@ cdef class RouterEngine:
             self.halted = True
             self.attention = True
             event.sequence = 0
-            return
+            return False
         self._count(COUNT_EVENTS)
+        return True
 
     cdef void _publish(self, const OrderEvent* event) noexcept nogil:
         cdef void* slot
@@ -1053,7 +1056,7 @@ cdef class RouterEngine:
         """A person vouches that nothing of an earlier venue session is open: EVENT_CANCELED, reason S. Returns how many."""
         cdef OrderEvent event
         count = 0
-        while self.table.settle_foreign(&event) and self._room(1):
+        while self._room(1) and self.table.settle_foreign(&event):
             self._emit(&event)
             count += 1
         return count

@@ -226,6 +226,7 @@ cdef class OrderTable:
     cdef void _record_fill(self, uint32_t user_ref_num, uint64_t match_number, int64_t price, int64_t quantity) noexcept nogil
     cdef Fill* _find_fill(self, uint32_t user_ref_num, uint64_t match_number) noexcept nogil
     cdef void _chain_filled(self, int32_t slot, int64_t delta) noexcept nogil
+    cdef void _expose_replace(self, int32_t slot) noexcept nogil
     cdef int _illegal(self, const VenueMessage* message) noexcept nogil
     cdef int _accepted(self, const VenueMessage* message, OrderEvent* events) noexcept nogil
     cdef int _replaced(self, const VenueMessage* message, OrderEvent* events) noexcept nogil

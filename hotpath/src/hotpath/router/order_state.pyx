@@ -286,7 +286,7 @@ cdef class OrderTable:
         event.order_id = order.order_id
         event.user_ref_num = order.user_ref_num
         event.orig_user_ref_num = order.orig_user_ref_num
-        if order.orig_user_ref_num:
+        if order.orig_user_ref_num and order.session_index == self.session_index:
             original = self.find(order.orig_user_ref_num)
             if original != NO_ORDER:
                 event.orig_order_id = self.orders[original].order_id
@@ -352,11 +352,14 @@ cdef class OrderTable:
         return slot
 
     cdef bint can_replace(self, int32_t slot) noexcept nogil:
-        return self.orders[slot].state == ORDER_LIVE and self.orders[slot].next_user_ref_num == 0
+        return (self.orders[slot].state == ORDER_LIVE and self.orders[slot].next_user_ref_num == 0
+                and self.orders[slot].session_index == self.session_index)
 
     cdef bint can_cancel(self, int32_t slot) noexcept nogil:
+        # the number of an order of an earlier session may be another order's in this one
         cdef uint8_t state = self.orders[slot].state
-        return is_open(state) and state != ORDER_PENDING_CANCEL
+        return (is_open(state) and state != ORDER_PENDING_CANCEL
+                and self.orders[slot].session_index == self.session_index)
 
     cdef void cancel_sent(self, int32_t slot, int64_t sent_ns, OrderEvent* event) noexcept nogil:
         self._set_state(slot, ORDER_PENDING_CANCEL)
@@ -528,6 +531,7 @@ cdef class OrderTable:
             return self._illegal(message)
         order.leaves -= message.quantity
         self._expose(slot, order.leaves)
+        self._expose_replace(slot)
         if order.leaves == 0:
             self._set_state(slot, ORDER_CANCELED)
         elif order.state == ORDER_UNKNOWN:
@@ -602,6 +606,18 @@ cdef class OrderTable:
                 order.leaves = _at_least_zero(order.quantity - order.filled)
             slot = self.find(order.next_user_ref_num) if order.next_user_ref_num else NO_ORDER
 
+    cdef void _expose_replace(self, int32_t slot) noexcept nogil:
+        """After a partial cancel or a break: the chain's replace on its way asks for more beyond its original than before."""
+        cdef int32_t replacement
+        while self.orders[slot].next_user_ref_num:
+            replacement = self.find(self.orders[slot].next_user_ref_num)
+            if replacement == NO_ORDER:
+                return
+            if is_open(self.orders[replacement].state) and not self.orders[replacement].marks & MARK_ACCEPTED:
+                self._expose(replacement, _at_least_zero(self.orders[replacement].leaves - self.orders[slot].leaves))
+                return
+            slot = replacement
+
     cdef int _executed(self, const VenueMessage* message, OrderEvent* events) noexcept nogil:
         cdef int32_t slot = self.find(message.user_ref_num)
         cdef Order* order
@@ -640,6 +656,7 @@ cdef class OrderTable:
         fill.broken = True
         self._trade(self.orders[slot].symbol_index, self.orders[slot].side, fill.price, -fill.quantity)
         self._chain_filled(slot, -fill.quantity)
+        self._expose_replace(slot)
         self.describe(slot, EVENT_BROKEN, events)
         events.last_price = fill.price
         events.last_quantity = fill.quantity
@@ -825,6 +842,8 @@ cdef class OrderTable:
             elif order.marks & MARK_ACCEPTED or order.orig_user_ref_num == 0:
                 self._expose(slot, order.leaves)
             self._set_state(slot, event.state)
+        if event.kind == EVENT_CANCELED or event.kind == EVENT_BROKEN:
+            self._expose_replace(slot)
 
     # ---- Python edge, for tests and tools
 

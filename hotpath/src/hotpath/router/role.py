@@ -267,7 +267,7 @@ class OrderRouter:
         breaks += table.illegal - self._illegal_before
         for user_ref_num, field, here, venue in found:
             self._log.error("break", user_ref_num=user_ref_num, field=field, here=here, venue=venue)
-        unknown = table.unknown_count
+        unknown = max(table.unknown_count, table.foreign_open)  # when the journal was full not all could be marked
         within = breaks <= self._config.reconcile_break_threshold
         engine.finish_recovery(compared, breaks, within, within and not unknown)
         self._sessions += 1
