@@ -99,30 +99,22 @@ cdef class IdleStrategy:
         with nogil:
             self.idle()
 
-    def wait_fds(self, fds) -> int:
-        """idle_until_fds() for Python loops: number of readable descriptors, 0 = none or not looked."""
+    def wait_fds(self, fds, due_ns=None) -> int:
+        """idle_until_fds() for Python loops, or idle_until_due(): number of readable descriptors, 0 = none or not looked."""
         cdef int array[IDLE_MAX_FDS]
         cdef int i, count = len(fds)
         cdef int ready
+        cdef bint timed = due_ns is not None
+        cdef int64_t due = due_ns if timed else 0
         if count > IDLE_MAX_FDS:
             raise ValueError(f"{count} descriptors; at most {IDLE_MAX_FDS} can be waited on")
         for i in range(count):
             array[i] = fds[i]
         with nogil:
-            ready = self.idle_until_fds(array, count)
-        return ready
-
-    def wait_fds_until(self, fds, int64_t due_ns):
-        """idle_until_due() for Python loops."""
-        cdef int array[IDLE_MAX_FDS]
-        cdef int i, count = len(fds)
-        cdef int ready
-        if count > IDLE_MAX_FDS:
-            raise ValueError(f"{count} descriptors; at most {IDLE_MAX_FDS} can be waited on")
-        for i in range(count):
-            array[i] = fds[i]
-        with nogil:
-            ready = self.idle_until_due(array, count, monotonic_ns(), due_ns)
+            if timed:
+                ready = self.idle_until_due(array, count, monotonic_ns(), due)
+            else:
+                ready = self.idle_until_fds(array, count)
         return ready
 
     def worked(self) -> None:
