@@ -4,7 +4,7 @@
 
 STACK ?= local
 PYTHON ?= python3
-CLI = $(PYTHON) -m cli --stack $(STACK) $(if $(CONFIG),--config-file $(CONFIG))
+CLI = $(PYTHON) -m cli --stack "$(STACK)" $(if $(CONFIG),--config-file "$(CONFIG)")
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,10 @@ status: ## every service, its gates, where to reach it
 	@$(CLI) status
 
 logs: ## last log lines (SERVICE=name: of one service)
-	@$(CLI) logs $(SERVICE)
+	@$(CLI) logs $(if $(SERVICE),"$(SERVICE)")
 
 session: ## replay a session and report (REPLAY=file.csv.gz SPEED=max|1|N)
-	@$(CLI) session $(if $(REPLAY),--replay $(REPLAY)) $(if $(SPEED),--speed $(SPEED))
+	@$(CLI) session $(if $(REPLAY),--replay "$(REPLAY)") $(if $(SPEED),--speed "$(SPEED)")
 
 reconcile: ## venue ledger against the OMS database, order by order
 	@$(CLI) reconcile

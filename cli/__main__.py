@@ -11,7 +11,7 @@ from cli.engine import build_variables
 from cli.paths import repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench"}
-URGENT = "kill"  # runs in the environment that is there: a build that is due must not delay it
+URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a build that is due must not delay them
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
     # a terminated set-up must end its children too, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        if URGENT not in own or not layout.venv_python.exists():
+        if not URGENT.intersection(own) or not layout.venv_python.exists():
             ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(own)), build=build)
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)

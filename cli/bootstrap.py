@@ -181,6 +181,7 @@ class _Plan:
             chosen = command_plugin.choose(self.layout, selection.executable, self.env, recheck=True)
         except (RuntimeError, ValueError) as error:
             raise CommandError(str(error)) from None
+        log.say(chosen.reason)
         log.finding = chosen.line
 
     def _install_packages(self, log: StepLog) -> None:
@@ -239,7 +240,11 @@ def ensure(
     if not [step for step in plan.steps() if step.due(layout.stamps)]:
         return []
     out = stream or sys.stderr
-    layout.home.mkdir(parents=True, exist_ok=True)
+    try:
+        layout.home.mkdir(parents=True, exist_ok=True)
+        layout.bootstrap_lock.touch()
+    except OSError as error:
+        raise BootstrapError(f"{error.filename}: {error.strerror}; the set-up writes into {layout.home}") from None
     with _only_one(layout.bootstrap_lock, out):
         steps = plan.steps()
         due = {step.key for step in steps if step.due(layout.stamps)}

@@ -67,8 +67,7 @@ class Target:
 
 def target_of(stack: Stack) -> Target:
     """From the settings that were applied last. Raises SettingsError."""
-    applied = stack.rendered_file if stack.rendered_file.exists() else stack.file
-    settings = from_file(applied)
+    settings = from_file(stack.applied_file)
     return Target(
         environment=settings.environment,
         host=stack.run_dir.name,

@@ -13,8 +13,9 @@ from components.local.servicectl import log_tail
 def logs(stack: Stack, args: argparse.Namespace) -> int:
     folder = stack.run_dir / "log"
     known = sorted(path.stem for path in folder.glob("*.log"))
-    if args.service and args.service not in known:
-        print(f"error: no log of {args.service!r}; there are: {', '.join(known) or 'none'}", file=sys.stderr)
+    if not known or (args.service and args.service not in known):
+        wanted = repr(args.service) if args.service else f"stack {stack.name}"
+        print(f"error: no log of {wanted}; there are: {', '.join(known) or 'none'}", file=sys.stderr)
         return 1
     chosen = [args.service] if args.service else known
     if args.follow:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +17,7 @@ from cli.platform import PlatformError
 from cli.preflight import PreflightError
 from cli.pulumi import PulumiError, Stack
 from components.local.servicectl import ServiceError
+from rehearsal.toolchain.environment import NotReadyError
 from stacks.settings import SettingsError
 
 Handler = Callable[[Stack, argparse.Namespace], int]
@@ -20,7 +25,7 @@ Handler = Callable[[Stack, argparse.Namespace], int]
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m cli", description="Ironlane on this machine.")
-    parser.add_argument("--stack", default="local", help="stack to work on (default: local)")
+    parser.add_argument("--stack", type=_stack_name, default="local", help="stack to work on (default: local)")
     parser.add_argument("--config-file", type=Path, help="its settings (default: Pulumi.<stack>.yaml)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -37,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="machine-readable")
     follow = add("logs", "Last log lines of every service, or of one.", logs.logs)
     follow.add_argument("service", nargs="?", help="only this service")
-    follow.add_argument("--lines", type=int, default=20, help="lines per service (default: 20)")
+    follow.add_argument("--lines", type=_count, default=20, help="lines per service (default: 20)")
     follow.add_argument("--follow", action="store_true", help="keep printing")
     run = add("session", "Replay one recorded session through the whole chain and report on it.", session.session)
     run.add_argument("--replay", help="LOBSTER message file (.csv or .csv.gz); default: generated flow")
@@ -60,6 +65,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _stack_name(text: str) -> str:
+    # names a folder below .ironlane/run that `down --delete-data` deletes, so it must never be a path
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no stack name: 1 to 64 letters, digits, `-` or `_`")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def _on_layout(check: Callable[[Layout, argparse.Namespace], int]) -> Handler:
     return lambda stack, args: check(stack.layout, args)
 
@@ -71,13 +89,31 @@ def main(arguments: list[str]) -> int:
     try:
         handler: Handler = args.handler
         return handler(stack, args)
-    except (SettingsError, PreflightError, PulumiError, ServiceError, PlatformError) as error:
+    except (SettingsError, PreflightError, PulumiError, ServiceError, PlatformError, NotReadyError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `make logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except subprocess.TimeoutExpired as error:
+        words = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
+        print(f"error: `{words}` did not end within {error.timeout:g} s", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
 
 
+def _wind_down_when_ended() -> None:
+    """SIGTERM and the end of the terminal stop what is under way as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
+
+
 if __name__ == "__main__":
+    _wind_down_when_ended()
     sys.exit(main(sys.argv[1:]))

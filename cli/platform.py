@@ -13,14 +13,26 @@ from typing import Any
 from cli import preflight
 from cli.console import console
 from cli.paths import Layout
-from cli.pulumi import COMMAND_TYPE, Event, Outcome, PulumiError, Stack, ensure_stack, render_stack_file, run
+from cli.pulumi import (
+    COMMAND_TYPE,
+    Event,
+    Outcome,
+    PulumiError,
+    Stack,
+    ensure_stack,
+    forget_stack,
+    one_operation,
+    render_stack_file,
+    run,
+    stack_document,
+)
 from cli.repair import applied, repair, restart_ended
 from cli.status import collect, first_order_seen, render_table
 from components.local import servicectl
 from components.local.engine import EnginePin
 from rehearsal.toolchain import command_plugin
 from stacks.local import shm_prefix
-from stacks.settings import LocalSettings, from_file
+from stacks.settings import LocalSettings, from_file, parse_document
 
 TRADING_PATIENCE_S = 15
 
@@ -68,29 +80,39 @@ class Progress:
 
 def apply(stack: Stack, overrides: Overrides | None = None) -> Outcome:
     """Bring the stack to its settings. Raises SettingsError, PreflightError or PulumiError; nothing is half started."""
-    settings = _settings(stack, overrides or {})
+    settings, document = _settings(stack, overrides or {})
+    with one_operation(stack):
+        return _apply(stack, settings, document)
+
+
+def _apply(stack: Stack, settings: LocalSettings, document: dict[str, Any]) -> Outcome:
     fresh = not any((stack.run_dir / "units").glob("*.json"))
     if not fresh:
         servicectl.start_supervisor(stack.run_dir)  # after a reboot: brings back what had been applied
         restart_ended(stack)
     preflight.check(settings, stack.layout, stack.run_dir, engine_program(stack.layout), stack.file.name)
+    render_stack_file(document, stack.rendered_file)
     ensure_stack(stack)
     console.print(f"pulumi up --stack {stack.name} ({_plugin(stack.layout)})")
     try:
         outcome = run(stack, "up", Progress())
-    except PulumiError:
+    except (PulumiError, KeyboardInterrupt, SystemExit):
         if fresh:
-            console.print("  it failed; stopping what had been started")
+            console.print("  not finished; stopping what had been started")
             run(stack, "destroy", lambda event: None)
+            servicectl.stop_supervisor(stack.run_dir, shm_prefix(stack.run_dir))
         raise
     outcome.repaired.extend(repair(stack))
     return outcome
 
 
-def _settings(stack: Stack, overrides: Overrides) -> LocalSettings:
-    from_file(stack.file)  # errors are about the user's own file
-    render_stack_file(stack, overrides)
-    return from_file(stack.rendered_file)
+def _settings(stack: Stack, overrides: Overrides) -> tuple[LocalSettings, dict[str, Any]]:
+    """The settings with the overrides, checked, and the stack file's document that they are from."""
+    settings = from_file(stack.file)  # errors are about the user's own file
+    document = stack_document(stack, overrides)
+    if overrides:
+        settings = parse_document(document, "options of this command")
+    return settings, document
 
 
 def up(stack: Stack, args: argparse.Namespace) -> int:
@@ -126,10 +148,12 @@ def wait_until_trading(stack: Stack) -> int:
 
 
 def preview(stack: Stack, args: argparse.Namespace) -> int:
-    _settings(stack, {})
-    ensure_stack(stack)
-    console.print(f"pulumi preview --stack {stack.name} ({_plugin(stack.layout)})")
-    outcome = run(stack, "preview", _show_change)
+    _, document = _settings(stack, {})
+    with one_operation(stack):
+        render_stack_file(document, stack.preview_file)
+        ensure_stack(stack)
+        console.print(f"pulumi preview --stack {stack.name} ({_plugin(stack.layout)})")
+        outcome = run(stack, "preview", _show_change)
     if not outcome.changed:
         console.print("no changes")
     else:
@@ -170,10 +194,18 @@ def _written_ns(path: Path) -> int:
 
 
 def down(stack: Stack, args: argparse.Namespace) -> int:
+    if not stack.exists() and not stack.run_dir.exists():
+        from_file(stack.file)  # a mistyped name is not a stack that is down
+    with one_operation(stack):
+        return _down(stack, args)
+
+
+def _down(stack: Stack, args: argparse.Namespace) -> int:
     proofs = {unit.name: Path(unit.cancel_proof) for unit in applied(stack).units if unit.cancel_proof}
     before = {name: _written_ns(path) for name, path in proofs.items()}
     if stack.exists():
-        render_stack_file(stack, {})
+        if not stack.rendered_file.exists():
+            render_stack_file(stack_document(stack, {}), stack.rendered_file)
         console.print(f"pulumi destroy --stack {stack.name}")
         run(stack, "destroy", Progress())
     for name, path in proofs.items():
@@ -181,6 +213,7 @@ def down(stack: Stack, args: argparse.Namespace) -> int:
             console.print(f"            {name}: cancel proof {json.dumps(json.loads(path.read_text()))}", style="dim")
     servicectl.stop_supervisor(stack.run_dir, shm_prefix(stack.run_dir))  # what a crashed `up` may have left
     if args.delete_data:
+        forget_stack(stack)
         shutil.rmtree(stack.run_dir, ignore_errors=True)
         console.print("everything is stopped and its data is deleted")
     else:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 import yaml
 
 from cli.paths import Layout
+from components.local.servicectl import write_file
 from rehearsal.toolchain.environment import pulumi_command, pulumi_environment
 from stacks.settings import CONFIG_FILE_VARIABLE, PROJECT
 
@@ -23,6 +28,7 @@ Action = Literal["up", "preview", "destroy"]
 Event = dict[str, Any]
 SALT = "encryptionsalt"
 COMMAND_TYPE = "command:local:Command"
+INTERRUPT_PATIENCE_S = 120
 
 
 class PulumiError(Exception):
@@ -45,6 +51,16 @@ class Stack:
     def rendered_file(self) -> Path:
         """The copy that Pulumi reads: it writes its encryption salt there, never into the user's file."""
         return self.run_dir / "stack.yaml"
+
+    @property
+    def preview_file(self) -> Path:
+        """The same for a preview, which must not change what the running stack's commands read."""
+        return self.run_dir / "preview.yaml"
+
+    @property
+    def applied_file(self) -> Path:
+        """Settings of what runs: those applied last, else the user's."""
+        return self.rendered_file if self.rendered_file.exists() else self.file
 
     @property
     def checkpoint(self) -> Path:
@@ -77,15 +93,47 @@ class Outcome:
             kinds[operation].append(name)
 
 
-def render_stack_file(stack: Stack, overrides: dict[str, dict[str, Any]]) -> None:
-    """Copy the user's stack file for Pulumi, with `overrides` (key to fields) laid over it."""
-    document = yaml.safe_load(stack.file.read_text())
+@contextlib.contextmanager
+def one_operation(stack: Stack) -> Iterator[None]:
+    """Keeps a second `up`, `preview`, `session` or `down` of the stack out. Raises PulumiError that names the first."""
+    stack.run_dir.mkdir(parents=True, exist_ok=True)
+    with (stack.run_dir / "operation.lock").open("a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            holder = held.read().strip() or "unknown"
+            raise PulumiError(
+                f"stack {stack.name}: another command (pid {holder}) is changing it; wait until that has ended"
+            ) from None
+        held.truncate(0)
+        held.write(f"{os.getpid()}\n")
+        held.flush()
+        _drop_dead_locks(stack)
+        yield
+
+
+def _drop_dead_locks(stack: Stack) -> None:
+    """Pulumi's own lock outlives a killed pulumi and would refuse every later operation."""
+    for lock in (stack.layout.state / ".pulumi" / "locks" / "organization" / PROJECT / stack.name).glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            if not psutil.pid_exists(int(json.loads(lock.read_text())["pid"])):
+                lock.unlink()
+
+
+def stack_document(stack: Stack, overrides: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The user's stack file, which has been checked, with `overrides` (key to fields) laid over it."""
+    document: dict[str, Any] = yaml.safe_load(stack.file.read_text())
     if stack.rendered_file.exists() and (salt := yaml.safe_load(stack.rendered_file.read_text()).get(SALT)):
         document[SALT] = salt
     for key, fields in overrides.items():
         document["config"].setdefault(f"{PROJECT}:{key}", {}).update(fields)
-    stack.rendered_file.parent.mkdir(parents=True, exist_ok=True)
-    stack.rendered_file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return document
+
+
+def render_stack_file(document: dict[str, Any], file: Path) -> None:
+    """Put the document where Pulumi reads it."""
+    write_file(file, yaml.safe_dump(document, sort_keys=False))
 
 
 def environment(stack: Stack) -> dict[str, str]:
@@ -95,23 +143,34 @@ def environment(stack: Stack) -> dict[str, str]:
 
 def ensure_stack(stack: Stack) -> None:
     """Make the stack known to the file backend. Raises PulumiError."""
+    if not stack.exists():
+        _stack_command(stack, "init", stack.name, "--no-select")
+
+
+def forget_stack(stack: Stack) -> None:
+    """Remove an empty stack from the file backend. Raises PulumiError."""
     if stack.exists():
-        return
+        _stack_command(stack, "rm", stack.name, "--yes", "--preserve-config")
+
+
+def _stack_command(stack: Stack, *words: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:  # `stack init` would write its salt beside Pulumi.yaml
         shutil.copy(stack.layout.root / "Pulumi.yaml", scratch)
         done = subprocess.run(
-            [pulumi_command(stack.layout), "stack", "init", stack.name, "--no-select", "--non-interactive"],
+            [pulumi_command(stack.layout), "stack", *words, "--non-interactive"],
             cwd=scratch, env=environment(stack), capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     if done.returncode:
-        raise PulumiError(f"pulumi stack init {stack.name}: {done.stderr.strip()}")
+        raise PulumiError(f"pulumi stack {' '.join(words[:2])}: {done.stderr.strip()}")
 
 
 def run(stack: Stack, action: Action, on_event: Callable[[Event], None], timeout_s: float = 900) -> Outcome:
     """Run one operation, its events also kept in the stack's log folder. Raises PulumiError with the diagnostics."""
     log_dir = stack.run_dir / "log"
     log_dir.mkdir(parents=True, exist_ok=True)
-    command = [pulumi_command(stack.layout), action, "--stack", stack.name, "--config-file", str(stack.rendered_file)]
+    file = stack.preview_file if action == "preview" else stack.rendered_file
+    command = ["setpriv", "--pdeathsig", "INT", "--", pulumi_command(stack.layout), action]  # never without us
+    command += ["--stack", stack.name, "--config-file", str(file)]
     command += ["--non-interactive", "--json"]
     if action != "preview":
         command += ["--yes", "--skip-preview"]
@@ -120,6 +179,7 @@ def run(stack: Stack, action: Action, on_event: Callable[[Event], None], timeout
         process = subprocess.Popen(
             command, cwd=stack.layout.root, env={**environment(stack), "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"},
             stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL, text=True,
+            start_new_session=True,  # Ctrl-C comes from here alone: at a second one pulumi drops its work
         )  # fmt: skip
         limit = threading.Timer(timeout_s, process.terminate)
         limit.start()
@@ -132,16 +192,25 @@ def run(stack: Stack, action: Action, on_event: Callable[[Event], None], timeout
                     _account(event, action, outcome, errors)
                     on_event(event)
             process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)  # the engine finishes the steps that it has begun
-            process.wait(timeout=120)
-            raise
         finally:
             limit.cancel()
+            if process.poll() is None:
+                _interrupt(process)
         if process.returncode:
             stderr.seek(0)
-            raise PulumiError("\n".join(errors) or stderr.read().strip() or f"pulumi {action} failed, see {log.name}")
+            said = "\n".join(errors) or stderr.read().strip().removeprefix("error: ")
+            raise PulumiError(said or f"pulumi {action} failed, see {log.name}")
     return outcome
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """The engine finishes the steps that it has begun; asked again, or too slow, it is killed."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=INTERRUPT_PATIENCE_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.communicate()
 
 
 def _account(event: Event, action: Action, outcome: Outcome, errors: list[str]) -> None:

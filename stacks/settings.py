@@ -250,10 +250,10 @@ def from_file(path: Path) -> LocalSettings:
 def read_stack_file(path: Path) -> dict[str, Any]:
     """The `ironlane:` keys of a stack file, unprefixed. Raises SettingsError when it is not a stack file."""
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such stack file; stacks here: {_stack_files(path.parent)}") from None
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
@@ -265,6 +265,15 @@ def read_stack_file(path: Path) -> dict[str, Any]:
                 f"{path.name}: {key}: unknown key; settings of this program begin with {PROJECT}:" for key in foreign
             )
         )
+    return _unprefixed(config)
+
+
+def parse_document(document: Mapping[str, Any], source: str) -> LocalSettings:
+    """Settings of a stack file's document that `read_stack_file` has accepted. Raises SettingsError."""
+    return parse(_unprefixed(document["config"]), source)
+
+
+def _unprefixed(config: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key).removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
 
 

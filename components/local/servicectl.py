@@ -89,11 +89,13 @@ def start_supervisor(run_dir: Path) -> int:
 
 
 def stop_supervisor(run_dir: Path, shm_prefix: str) -> None:
-    """Stop every service, then supervisord, wait until it is gone, and remove the shared memory they leave."""
+    """Stop every service, then supervisord, wait until it is gone, and remove the units and shared memory left."""
     if pid := supervisor_pid(run_dir):
         connect(run_dir).shutdown()
         _until(lambda: not Path(f"/proc/{pid}").exists() or None, 120, f"supervisord (pid {pid}) does not stop")
     supervisor_socket(run_dir).unlink(missing_ok=True)
+    for unit in (run_dir / "units").glob("*"):  # of an operation that was killed; the next start would run them
+        unit.unlink()
     for segment in SHARED_MEMORY.glob(f"{shm_prefix}.*"):
         segment.unlink(missing_ok=True)
 

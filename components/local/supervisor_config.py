@@ -58,7 +58,7 @@ def render_program(unit: Unit, log_dir: Path) -> str:
 
 
 def render_supervisord(run_dir: Path, socket: Path, identifier: str) -> str:
-    """The daemon's own file; programs are included from conf.d."""
+    """The daemon's own file; programs are included from its folder's units/."""
     return f"""[unix_http_server]
 file = {_escape(str(socket))}
 chmod = 0700
@@ -79,5 +79,5 @@ umask = 077
 nocleanup = true
 
 [include]
-files = {_escape(str(run_dir / "units"))}/*.conf
+files = units/*.conf
 """

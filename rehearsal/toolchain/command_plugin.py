@@ -35,9 +35,9 @@ class PluginSelection:
 
     @property
     def line(self) -> str:
-        """One line for people: which plugin is in use and why."""
+        """One line for people: which plugin is in use and why; the bootstrap log has the details."""
         if self.origin == "stand-in":
-            return f"provider command: stand-in ({self.reason})"
+            return f"provider command: stand-in, {self.reason.split(':', 1)[0]}"
         return f"provider command: real, {self.reason}"
 
 

@@ -33,7 +33,8 @@ def clone(folder: Path, call: str) -> Layout:
 
 
 def run(layout: Layout, *pytest_arguments: str) -> int:
-    return debug_tests.run(layout, {**os.environ, "PYTHONPATH": ""}, False, ["-q", *pytest_arguments])
+    env = {**os.environ, "PYTHONPATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # plugins take most of the time
+    return debug_tests.run(layout, env, False, ["-q", *pytest_arguments])
 
 
 def test_a_report_of_a_child_fails_the_run_though_every_test_passes(
