@@ -286,6 +286,23 @@ def test_trade_cut_off_between_its_two_sides_is_completed(tmp_path: Path) -> Non
         account.journal.close()
 
 
+def test_a_whole_trade_is_not_completed_again_however_much_the_maker_trades_after_it(tmp_path: Path) -> None:
+    accounts = [ClientAccount(name, "x", "IRON", str(tmp_path / name), 10) for name in ("ALPHA", "BETA")]
+    references = [(1 << 62) | (index + 1) << 32 | 7 for index in range(2)]
+    for account, reference, side in zip(accounts, references, "BS", strict=True):
+        accepted = ouch.OrderAccepted(1, 7, side, 100, "TEST", 5000, "0", "Y", reference, "P", "N", "N", "L", "C7")
+        account.append_message(ouch.encode(accepted))
+    accounts[0].append_message(ouch.encode(ouch.OrderExecuted(2, 7, 1, 5000, "R", 99)), references[1])
+    accounts[1].append_message(ouch.encode(ouch.OrderExecuted(2, 7, 1, 5000, "A", 99)), references[0])
+    for match in range(100, 120):
+        accounts[1].append_message(ouch.encode(ouch.OrderExecuted(3, 7, 1, 5000, "A", match)))
+    ledgers = [Ledger(account.username, "S", account.directory) for account in accounts]
+    assert recover_accounts(accounts, ledgers, 4).completed_fills == 0
+    assert [ledger.orders[0].filled for ledger in ledgers] == [1, 21]
+    for account in accounts:
+        account.journal.close()
+
+
 def test_full_stream_closes_order_entry_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     venue = LocalVenue(make_config(tmp_path))
     try:

@@ -51,7 +51,7 @@ class JournalPublisher:
     def _read_mark(self) -> int:
         try:
             return int(self._mark.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # a power failure can leave it empty: publishing again does no harm
             return 0
 
     def _store_mark(self) -> None:

@@ -49,7 +49,7 @@ def _complete_fills(accounts: list[ClientAccount], ledgers: list[Ledger], timest
         order = other.by_number.get(number)
         if order is None or order.state != "live" or order.leaves < int(fill["quantity"]):
             continue
-        if any(known["match_number"] == fill["match_number"] for known in other.fills[-8:]):
+        if other.last_match_number >= int(fill["match_number"]):  # they only rise: it has that fill already
             continue
         liquidity = "A" if fill["liquidity"] == "R" else "R"
         accounts[index].append_message(
