@@ -34,4 +34,4 @@ cdef class IdleStrategy:
     # For a loop all of whose inputs are in `fds`: waits until one is readable or due_ns (monotonic, as now_ns) has come.
     # max_sleep_us does not bound this wait, so due_ns must. Returns what idle_until_fds() does.
     cdef int idle_until_due(self, const int *fds, int count, int64_t now_ns, int64_t due_ns) noexcept nogil
-    cdef int _poll(self, const int *fds, int count, int64_t sleep_ns) noexcept nogil
+    cdef int _wait_fds(self, const int *fds, int count, int64_t sleep_ns) noexcept nogil

@@ -62,7 +62,7 @@ cdef class IdleStrategy:
 
     cdef int idle_until_fds(self, const int *fds, int count) noexcept nogil:
         cdef int64_t sleep_ns = self._next_sleep()
-        return 0 if sleep_ns == 0 else self._poll(fds, count, sleep_ns)
+        return 0 if sleep_ns == 0 else self._wait_fds(fds, count, sleep_ns)
 
     cdef int idle_until_due(self, const int *fds, int count, int64_t now_ns, int64_t due_ns) noexcept nogil:
         if self.spinning:
@@ -74,9 +74,9 @@ cdef class IdleStrategy:
             return 0
         if due_ns <= now_ns:
             return 0
-        return self._poll(fds, count, due_ns - now_ns)
+        return self._wait_fds(fds, count, due_ns - now_ns)
 
-    cdef int _poll(self, const int *fds, int count, int64_t sleep_ns) noexcept nogil:
+    cdef int _wait_fds(self, const int *fds, int count, int64_t sleep_ns) noexcept nogil:
         cdef pollfd polled[IDLE_MAX_FDS]
         cdef timespec wait
         cdef int i, ready
