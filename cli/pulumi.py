@@ -148,9 +148,11 @@ def ensure_stack(stack: Stack) -> None:
 
 
 def forget_stack(stack: Stack) -> None:
-    """Remove an empty stack from the file backend. Raises PulumiError."""
+    """Remove an empty stack and its older records from the file backend. Raises PulumiError."""
     if stack.exists():
         _stack_command(stack, "rm", stack.name, "--yes", "--preserve-config")
+    for records in ("backups", "history"):
+        shutil.rmtree(stack.layout.state / ".pulumi" / records / PROJECT / stack.name, ignore_errors=True)
 
 
 def _stack_command(stack: Stack, *words: str) -> None:

@@ -50,6 +50,14 @@ def test_everything_missing_is_told_at_once_and_nothing_is_made(bare: dict[str, 
     assert not layout.venv.exists()
 
 
+def test_a_folder_that_cannot_be_written_is_one_error(bare: dict[str, str], tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "clone")
+    layout.root.mkdir()
+    layout.home.write_text("a file where the folder should be")
+    with pytest.raises(BootstrapError, match="File exists"):
+        bootstrap.ensure(layout, env=bare, stream=io.StringIO())
+
+
 def test_no_go_and_no_pulumi(bare: dict[str, str]) -> None:
     (missing,) = prerequisites.pulumi_missing(bare)
     assert missing.problem == "no pulumi on PATH, and no Go on PATH to build one with"

@@ -21,9 +21,9 @@ HOT_PATH = ("venue", "feed-handler", "order-router", "strategy", "agent")
 SERVICES = (*HOT_PATH, "nats-1", "nats-2", "nats-3", "postgres", "oms")
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path)
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    layout = Layout(tmp_path_factory.mktemp("clone"))
     layout.artifacts.mkdir(parents=True)
     pin = {"version": "0.1.0", "file": "x/hotpath.whl", "sha256": "ab" * 32}
     layout.engine_manifest.write_text(json.dumps(pin))
@@ -40,6 +40,12 @@ def record(raw: dict[str, Any], layout: Layout, preview: bool = False) -> Record
     return deploy(lambda: local.program(settings, layout), stack="local", preview=preview)
 
 
+@pytest.fixture(scope="module")
+def recording(layout: Layout) -> Recording:
+    """The stack as its file has it."""
+    return record(read_stack_file(ROOT / "Pulumi.local.yaml"), layout)
+
+
 def commands(recording: Recording) -> dict[str, Resource]:
     return {r.name: r for r in recording.of_type(COMMAND)}
 
@@ -48,14 +54,12 @@ def unit(recording: Recording, name: str) -> Unit:
     return Unit.model_validate_json(recording.named(f"{name}-service").inputs["stdin"])
 
 
-@pytest.mark.parametrize("preview", [True, False])
-def test_every_service_is_declared_once(raw: dict[str, Any], layout: Layout, preview: bool) -> None:
-    names = set(commands(record(raw, layout, preview)))
-    assert {f"{name}-service" for name in SERVICES} <= names
+def test_every_service_is_declared_once(raw: dict[str, Any], layout: Layout, recording: Recording) -> None:
+    for run in (recording, record(raw, layout, preview=True)):
+        assert {f"{name}-service" for name in SERVICES} <= set(commands(run))
 
 
-def test_children_hang_under_their_component(raw: dict[str, Any], layout: Layout) -> None:
-    recording = record(raw, layout)
+def test_children_hang_under_their_component(recording: Recording) -> None:
     for resource in recording.of_type(COMMAND):
         assert "ironlane:local:" in resource.parent, resource.name
         assert not resource.aliases
@@ -76,8 +80,7 @@ def test_children_hang_under_their_component(raw: dict[str, Any], layout: Layout
         ("oms-service", "nats-1-service"),
     ],
 )
-def test_nothing_starts_before_what_it_needs(raw: dict[str, Any], layout: Layout, later: str, earlier: str) -> None:
-    recording = record(raw, layout)
+def test_nothing_starts_before_what_it_needs(recording: Recording, later: str, earlier: str) -> None:
     assert recording.waits_for(recording.named(later), recording.named(earlier))
 
 
@@ -92,9 +95,14 @@ def test_nothing_starts_before_what_it_needs(raw: dict[str, Any], layout: Layout
     ],
 )
 def test_a_change_touches_exactly_the_services_that_it_concerns(
-    raw: dict[str, Any], layout: Layout, section: str, change: dict[str, Any], touched: set[str]
+    raw: dict[str, Any],
+    layout: Layout,
+    recording: Recording,
+    section: str,
+    change: dict[str, Any],
+    touched: set[str],
 ) -> None:
-    before = commands(record(raw, layout))
+    before = commands(recording)
     raw[section] = raw[section] | change
     after = commands(record(raw, layout))
     changed = {name for name in after if after[name].inputs != before[name].inputs}
@@ -102,14 +110,12 @@ def test_a_change_touches_exactly_the_services_that_it_concerns(
     assert {f"{name}-service" for name in touched} <= changed
 
 
-def test_the_strategy_and_the_router_prove_their_cancels(raw: dict[str, Any], layout: Layout) -> None:
-    recording = record(raw, layout)
+def test_the_strategy_and_the_router_prove_their_cancels(recording: Recording) -> None:
     for role in HOT_PATH:
         assert (unit(recording, role).cancel_proof is not None) == (role in ("strategy", "order-router"))
 
 
-def test_a_unit_may_not_be_killed_before_its_cancel_deadline(raw: dict[str, Any], layout: Layout) -> None:
-    recording = record(raw, layout)
+def test_a_unit_may_not_be_killed_before_its_cancel_deadline(recording: Recording) -> None:
     for role in ("strategy", "order-router"):
         config = json.loads(recording.named(f"{role}-config").inputs["stdin"])
         assert unit(recording, role).stop_timeout_s * 1000 > config["cancel_deadline_ms"]
@@ -121,8 +127,7 @@ def test_cpus_reach_the_unit(raw: dict[str, Any], layout: Layout) -> None:
     assert (strategy.cpus, strategy.numa_node) == ((3,), 0)
 
 
-def test_only_the_pinned_engine_runs(raw: dict[str, Any], layout: Layout) -> None:
-    recording = record(raw, layout)
+def test_only_the_pinned_engine_runs(recording: Recording) -> None:
     assert "ab" * 32 in recording.named("engine-install").inputs["create"]
     for role in HOT_PATH:
         assert "ab" * 32 in unit(recording, role).command[0]
