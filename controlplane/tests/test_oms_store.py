@@ -11,8 +11,8 @@ from trading_day import ENVIRONMENT, HOST, ROLE, SYMBOL, TradingDay
 
 from controlplane.oms import admin, store
 from controlplane.oms.migrate import MigrationError, migrate, migrations
-from controlplane.oms.pnl import recompute
 from controlplane.oms.projection import WorkingSet
+from wire.average_cost import recompute
 from wire.consumer import StreamMessage
 from wire.messages import OrderEventMessage, encode
 

@@ -1,4 +1,4 @@
-"""The `hotpath` command: run a role, wait until it is ready, show its status.
+"""The `hotpath` command: run a role, wait until it is ready, show its status; backtest a strategy.
 
 `ready` and `status` run often (supervisor, scripts), so nothing heavy is imported before it is needed.
 """
@@ -10,6 +10,7 @@ import importlib
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -114,7 +115,63 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", metavar="FILE", help=".csv or .csv.gz")
     check.add_argument("--on-bad-row", choices=("stop", "skip"), default="stop", help="default: %(default)s")
     check.set_defaults(command=_check_flow)
+    _add_backtest(commands)
     return parser
+
+
+def _add_backtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "backtest",
+        help="run a strategy on a recorded or generated session",
+        description="Run a strategy on a session in simulated time, by the engine's own code: orders.csv, fills.csv, "
+        "equity.csv, summary.json and a plot. The same input gives the same bytes.",
+    )
+    parser.set_defaults(command=_backtest)
+    parser.add_argument("--strategy", required=True, metavar="MODULE:CLASS", help="Cython or Python strategy")
+    parser.add_argument(
+        "--parameters",
+        action="append",
+        default=[],
+        metavar="FILE|K=V",
+        help="of the strategy: a JSON file, or name=value (repeatable)",
+    )
+    flow = parser.add_mutually_exclusive_group(required=True)
+    flow.add_argument("--replay", type=Path, metavar="FILE", help="LOBSTER message file, .csv or .csv.gz")
+    flow.add_argument("--rows", type=int, metavar="N", help="length of a generated session")
+    parser.add_argument("--seed", type=int, default=1, help="of a generated session (default: %(default)s)")
+    parser.add_argument("--rows-per-second", type=float, default=200.0, help="generated (default: %(default)s)")
+    parser.add_argument(
+        "--reference-price", default="100.00", metavar="DOLLARS", help="generated (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--on-bad-row", choices=("stop", "skip"), default="stop", help="recorded (default: %(default)s)"
+    )
+    parser.add_argument("--symbol", default="IRON", help="when the file's name does not tell (default: %(default)s)")
+    parser.add_argument("--tick", default="0.01", metavar="DOLLARS", help="default: %(default)s")
+    parser.add_argument("--round-lot", type=int, default=100, metavar="SHARES", help="default: %(default)s")
+    parser.add_argument(
+        "--latency-us",
+        type=int,
+        default=0,
+        metavar="N",
+        help="one way, market data and orders alike (default: %(default)s)",
+    )
+    parser.add_argument("--market-data-latency-us", type=int, metavar="N", help="venue to strategy, instead")
+    parser.add_argument("--order-latency-us", type=int, metavar="N", help="router to venue and back, instead")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the risk gate, instead of the local stack's (repeatable)",
+    )
+    parser.add_argument("--timer-ms", type=int, default=100, help="between on_timer callbacks (default: %(default)s)")
+    parser.add_argument(
+        "--sample-ms", type=int, default=1000, help="between points of equity.csv (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go; made when missing")
+    parser.add_argument("--no-plot", dest="plot", action="store_false", help="files only")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 class _Version(argparse.Action):
@@ -214,6 +271,12 @@ def _check_flow(options: argparse.Namespace) -> int:
         return EXIT_CONFIG
     print(f"{options.file}: {flow.total} rows, {flow.bad_rows} skipped")
     return EXIT_OK
+
+
+def _backtest(options: argparse.Namespace) -> int:
+    from hotpath.backtest import command
+
+    return command.main(options)
 
 
 def _print_status(status: RoleStatus, *, counters: bool = False) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from controlplane.oms.pnl import AverageCost
+from wire.average_cost import AverageCost
 from wire.messages import OrderEventKind, OrderEventMessage, OrderState
 
 NumberKey = tuple[str, str, int]  # host, session, user_ref_num

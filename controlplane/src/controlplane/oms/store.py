@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from controlplane.oms.pnl import AverageCost
 from controlplane.oms.projection import (
     Fill,
     FillKey,
@@ -19,6 +18,7 @@ from controlplane.oms.projection import (
     vouched_gone,
 )
 from controlplane.oms.sequencing import Cursor, Step, advance
+from wire.average_cost import AverageCost
 from wire.consumer import StreamMessage
 from wire.messages import OrderEventKind, OrderEventMessage, WireError, decode_order_event
 

@@ -8,8 +8,8 @@ import asyncpg
 import httpx
 import msgspec
 
-from controlplane.oms.pnl import recompute
 from controlplane.reconcile.compare import OmsFill, OmsOrder, OmsPosition, VenueFill, VenueOrder
+from wire.average_cost import recompute
 
 PAGE: Final = 2000
 MAX_ROWS: Final = 20_000_000

@@ -190,7 +190,6 @@ cdef class RouterEngine:
     cdef void _new(self, const Intent* intent, RiskContext* context) noexcept nogil
     cdef void _replace(self, const Intent* intent, RiskContext* context) noexcept nogil
     cdef void _cancel(self, const Intent* intent, RiskContext* context) noexcept nogil
-    cdef int32_t _target(self, const Intent* intent) noexcept nogil
     cdef void _record_sent(self, const Intent* intent) noexcept nogil
     cdef bint _send_cancel(self, int32_t slot, int64_t now) noexcept nogil
     cdef void _refuse(self, const Intent* intent, int reason) noexcept nogil

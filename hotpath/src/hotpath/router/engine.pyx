@@ -13,8 +13,8 @@ from hotpath.ipc.messages cimport (
     EVENT_ACCEPTED, EVENT_BROKEN, EVENT_CANCEL_PROOF, EVENT_CANCEL_PROOF_DONE, EVENT_CANCELED, EVENT_EXECUTED,
     EVENT_MODE, EVENT_RECONCILED, EVENT_REFUSED, EVENT_REJECTED, EVENT_REPLACED, EVENT_ROUTER_STARTED,
     EVENT_SESSION_DOWN, EVENT_SESSION_UP, EVENT_STRATEGY_LOST, INTENT_CANCEL, INTENT_MASS_CANCEL, INTENT_NEW,
-    INTENT_POST_ONLY, INTENT_REPLACE, MODE_ACTIVE, MODE_HALTED, ORDER_REFUSED, REFUSED_AUDIT_FULL, REFUSED_HALTED,
-    REFUSED_INVALID, REFUSED_SESSION_DOWN, REFUSED_STALE_EPOCH, BookEvent, ControlBlock, Intent, OrderEvent, PositionBlock,
+    INTENT_REPLACE, MODE_ACTIVE, MODE_HALTED, REFUSED_AUDIT_FULL, REFUSED_HALTED,
+    REFUSED_INVALID, REFUSED_SESSION_DOWN, BookEvent, ControlBlock, Intent, OrderEvent, PositionBlock,
 )
 from hotpath.ipc.segment cimport PRODUCER_ALIVE, PRODUCER_CLOSED, PRODUCER_DEAD, PRODUCER_SUPERSEDED
 from hotpath.net.sockets cimport (
@@ -22,10 +22,7 @@ from hotpath.net.sockets cimport (
 )
 from hotpath.protocols.codec cimport CODEC_UNKNOWN_TYPE
 from hotpath.protocols.ouch cimport (
-    OUCH_CAPACITY_PRINCIPAL, OUCH_CROSS_CONTINUOUS, OUCH_DISPLAY_VISIBLE, OUCH_OUT_ACCOUNT_QUERY_RESPONSE,
-    OUCH_OUT_REJECTED, OUCH_TAG_POST_ONLY, OuchInAccountQuery, OuchInCancelOrder, OuchInEnterOrder, OuchInMassCancel,
-    OuchInReplaceOrder, ouch_encode_in_account_query, ouch_encode_in_cancel_order, ouch_encode_in_enter_order,
-    ouch_encode_in_mass_cancel, ouch_encode_in_replace_order, ouch_tag_put_u8,
+    OUCH_OUT_ACCOUNT_QUERY_RESPONSE, OUCH_OUT_REJECTED, OuchInAccountQuery, ouch_encode_in_account_query,
 )
 from hotpath.protocols.soupbintcp cimport (
     SOUP_CLIENT_HEARTBEAT, SOUP_END_OF_SESSION, SOUP_HEADER_LENGTH, SOUP_LOGIN_ACCEPTED, SOUP_LOGIN_REJECTED,
@@ -36,9 +33,12 @@ from hotpath.protocols.soupbintcp cimport (
 )
 from hotpath.router.order_state cimport (
     APPLIED, APPLY_DUPLICATE, APPLY_ILLEGAL, MARK_ACCEPTED, MAX_EVENTS, NO_ORDER, OWN_SYMBOL, Order, OrderTable,
-    VenueMessage, format_cl_ord_id, is_open,
+    VenueMessage, is_open,
 )
 from hotpath.router.ouch_reader cimport read_venue_message
+from hotpath.router.ouch_writer cimport (
+    write_cancel_order, write_enter_order, write_mass_cancel, write_replace_order,
+)
 from hotpath.router.risk_gate cimport (
     RiskContext, RiskGate, RiskLimits, RiskTarget, effective_mode, lease_held, reference_price,
 )
@@ -580,8 +580,8 @@ cdef class RouterEngine:
         return True
 
     cdef bint _send_mass_cancel(self, int64_t now) noexcept nogil:
-        cdef OuchInMassCancel request
         cdef OrderEvent event
+        cdef uint32_t number = self.table.last_number + 1
         cdef int size
         cdef uint8_t* out
         if not self._room(1):
@@ -589,18 +589,14 @@ cdef class RouterEngine:
         out = self._reserve(OUT_RESERVE)
         if out == NULL:
             return False
-        memset(&request, 0, sizeof(request))
-        request.user_ref_num = self.table.last_number + 1
-        memcpy(request.firm, self._firm, sizeof(request.firm))
-        memset(request.symbol, c' ', sizeof(request.symbol))
-        size = ouch_encode_in_mass_cancel(&request, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
-        self.table.mass_cancel_sent(request.user_ref_num, &event)
+        size = write_mass_cancel(number, self._firm, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
+        self.table.mass_cancel_sent(number, &event)
         event.sent_ns = now
         self._journal(&event)
         self._commit(soup_encode_header(SOUP_UNSEQUENCED_DATA, size, out, OUT_RESERVE))
         self._flush(now)
         self._publish(&event)
-        self._fence = request.user_ref_num
+        self._fence = number
         self._mass_cancel_ns = now
         self._count(COUNT_SENT_MASS_CANCEL)
         return self.session_state != SESSION_IDLE
@@ -676,10 +672,9 @@ cdef class RouterEngine:
             self._refuse(intent, REFUSED_INVALID)
 
     cdef void _new(self, const Intent* intent, RiskContext* context) noexcept nogil:
-        cdef OuchInEnterOrder order
         cdef OrderEvent event
-        cdef uint8_t tag[3]
         cdef uint8_t* out
+        cdef uint32_t number = self.table.last_number + 1
         cdef int size
         cdef int64_t sent
         cdef int reason = self.gate.check_new(intent, context)
@@ -690,25 +685,9 @@ cdef class RouterEngine:
         if out == NULL:
             self._refuse(intent, REFUSED_SESSION_DOWN)
             return
-        memset(&order, 0, sizeof(order))
-        order.user_ref_num = self.table.last_number + 1
-        order.side = intent.side
-        order.quantity = <uint32_t>intent.quantity
-        memcpy(order.symbol, self._symbol, sizeof(order.symbol))
-        order.price = intent.price
-        order.time_in_force = intent.time_in_force
-        order.display = OUCH_DISPLAY_VISIBLE
-        order.capacity = OUCH_CAPACITY_PRINCIPAL
-        order.iso_eligibility = c'N'
-        order.cross_type = OUCH_CROSS_CONTINUOUS
-        format_cl_ord_id(order.cl_ord_id, intent.strategy_epoch, intent.order_id)
-        if intent.flags & INTENT_POST_ONLY:
-            order.appendage.data = tag
-            order.appendage.length = <uint16_t>ouch_tag_put_u8(OUCH_TAG_POST_ONLY, c'P', tag, sizeof(tag))
-        order.appendage.present = True
-        size = ouch_encode_in_enter_order(&order, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
+        size = write_enter_order(intent, number, self._symbol, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
         sent = monotonic_ns()
-        if size < 0 or self.table.add_new(order.user_ref_num, intent.strategy_epoch, intent.order_id, intent.side,
+        if size < 0 or self.table.add_new(number, intent.strategy_epoch, intent.order_id, intent.side,
                                           intent.time_in_force, intent.flags, intent.price, intent.quantity,
                                           intent.tick_received_ns, sent, &event) == NO_ORDER:
             self._refuse(intent, REFUSED_INVALID)
@@ -721,13 +700,6 @@ cdef class RouterEngine:
         self._publish(&event)
         self._count(COUNT_SENT_NEW)
 
-    cdef int32_t _target(self, const Intent* intent) noexcept nogil:
-        """The order that the intent is about; one of another symbol is unknown to the instrument's strategy."""
-        cdef int32_t slot = self.table.find_id(intent.strategy_epoch, intent.order_id)
-        if slot != NO_ORDER and self.table.orders[slot].symbol_index != OWN_SYMBOL:
-            return NO_ORDER
-        return slot
-
     cdef void _record_sent(self, const Intent* intent) noexcept nogil:
         cdef int64_t done = monotonic_ns()
         self.latency.record(LATENCY_INTENT_TO_WIRE, done - intent.created_ns)
@@ -735,15 +707,14 @@ cdef class RouterEngine:
             self.latency.record(LATENCY_TICK_TO_ORDER, done - intent.tick_received_ns)
 
     cdef void _replace(self, const Intent* intent, RiskContext* context) noexcept nogil:
-        cdef OuchInReplaceOrder request
         cdef OrderEvent event
         cdef RiskTarget target
-        cdef uint8_t tag[3]
         cdef uint8_t* out
+        cdef uint32_t number = self.table.last_number + 1
         cdef int size, reason
         cdef int64_t sent
         cdef Order* order = NULL
-        cdef int32_t slot = self._target(intent)
+        cdef int32_t slot = self.table.find_own(intent.strategy_epoch, intent.order_id)
         memset(&target, 0, sizeof(target))
         if slot != NO_ORDER:
             order = &self.table.orders[slot]
@@ -759,22 +730,9 @@ cdef class RouterEngine:
         if out == NULL:
             self._refuse(intent, REFUSED_SESSION_DOWN)
             return
-        memset(&request, 0, sizeof(request))
-        request.orig_user_ref_num = order.user_ref_num
-        request.user_ref_num = self.table.last_number + 1
-        request.quantity = <uint32_t>intent.quantity
-        request.price = intent.price
-        request.time_in_force = order.time_in_force
-        request.display = OUCH_DISPLAY_VISIBLE
-        request.iso_eligibility = c'N'
-        format_cl_ord_id(request.cl_ord_id, intent.strategy_epoch, intent.new_order_id)
-        if intent.flags & INTENT_POST_ONLY:
-            request.appendage.data = tag
-            request.appendage.length = <uint16_t>ouch_tag_put_u8(OUCH_TAG_POST_ONLY, c'P', tag, sizeof(tag))
-        request.appendage.present = True
-        size = ouch_encode_in_replace_order(&request, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
+        size = write_replace_order(intent, order, number, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
         sent = monotonic_ns()
-        if size < 0 or self.table.add_replace(slot, request.user_ref_num, intent.new_order_id, intent.price,
+        if size < 0 or self.table.add_replace(slot, number, intent.new_order_id, intent.price,
                                               intent.quantity, intent.tick_received_ns, sent, &event) == NO_ORDER:
             self._refuse(intent, REFUSED_INVALID)
             return
@@ -790,7 +748,7 @@ cdef class RouterEngine:
         cdef RiskTarget target
         cdef int reason
         cdef uint32_t replacement
-        cdef int32_t slot = self._target(intent)
+        cdef int32_t slot = self.table.find_own(intent.strategy_epoch, intent.order_id)
         memset(&target, 0, sizeof(target))
         if slot != NO_ORDER:
             target.live = self.table.can_cancel(slot)
@@ -808,7 +766,6 @@ cdef class RouterEngine:
             self._send_cancel(slot, context.now_ns)
 
     cdef bint _send_cancel(self, int32_t slot, int64_t now) noexcept nogil:
-        cdef OuchInCancelOrder request
         cdef OrderEvent event
         cdef int size
         cdef uint8_t* out
@@ -817,9 +774,8 @@ cdef class RouterEngine:
         out = self._reserve(OUT_RESERVE)
         if out == NULL:
             return False
-        memset(&request, 0, sizeof(request))
-        request.user_ref_num = self.table.orders[slot].user_ref_num
-        size = ouch_encode_in_cancel_order(&request, out + SOUP_HEADER_LENGTH, OUT_RESERVE - SOUP_HEADER_LENGTH)
+        size = write_cancel_order(self.table.orders[slot].user_ref_num, out + SOUP_HEADER_LENGTH,
+                                  OUT_RESERVE - SOUP_HEADER_LENGTH)
         self.table.cancel_sent(slot, now, &event)
         self._journal(&event)
         self._commit(soup_encode_header(SOUP_UNSEQUENCED_DATA, size, out, OUT_RESERVE))
@@ -830,36 +786,13 @@ cdef class RouterEngine:
 
     cdef void _refuse(self, const Intent* intent, int reason) noexcept nogil:
         cdef OrderEvent event
-        cdef int32_t slot
         self._count(COUNT_REFUSED)
         self._count(self._refusal_counter[reason])
         if not self._room(AUDIT_RESERVE // 2):
             self._count(COUNT_UNJOURNALED_REFUSALS)
             return
-        slot = NO_ORDER
-        if intent.kind == INTENT_CANCEL:
-            slot = self._target(intent)
-        self.table.describe(slot, EVENT_REFUSED, &event)    # a refused cancel leaves its order as it is
-        event.reason = <uint8_t>reason
-        event.strategy_epoch = intent.strategy_epoch
-        event.order_id = intent.order_id
-        event.tick_received_ns = intent.tick_received_ns
-        if intent.kind == INTENT_NEW or intent.kind == INTENT_REPLACE:
-            event.state = ORDER_REFUSED
-            event.side = intent.side
-            event.time_in_force = intent.time_in_force
-            event.flags = intent.flags
-            event.price = intent.price
-            event.quantity = intent.quantity
-            if intent.kind == INTENT_REPLACE:
-                event.order_id = intent.new_order_id
-                event.orig_order_id = intent.order_id
-                event.user_ref_num = 0
+        self.table.refuse(intent, reason, &event)
         self._emit(&event)
-        # an id is used up by an intent that was understood, sent or not; a stale or malformed one proves nothing
-        if ((intent.kind == INTENT_NEW or intent.kind == INTENT_REPLACE) and reason != REFUSED_STALE_EPOCH
-                and reason != REFUSED_INVALID):
-            self.table.consume_id(intent.strategy_epoch, event.order_id)
 
     # ---- events
 

@@ -15,7 +15,7 @@ Quantities are shares, prices Price(4).
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from hotpath.ipc.messages cimport OrderEvent
+from hotpath.ipc.messages cimport Intent, OrderEvent
 
 cdef enum OrderMark:
     MARK_ACCEPTED = 1             # the venue acknowledged the number with A or U
@@ -174,6 +174,8 @@ cdef class OrderTable:
     # lookup: slot or NO_ORDER
     cdef int32_t find(self, uint32_t user_ref_num) noexcept nogil
     cdef int32_t find_id(self, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil
+    # the order that an intent is about; one of another symbol is unknown to the instrument's strategy
+    cdef int32_t find_own(self, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil
     cdef bint has_room(self) noexcept nogil
     cdef bint is_unknown(self, int32_t slot) noexcept nogil
 
@@ -190,6 +192,8 @@ cdef class OrderTable:
     cdef bint can_replace(self, int32_t slot) noexcept nogil
     cdef bint can_cancel(self, int32_t slot) noexcept nogil
     cdef void consume_id(self, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil
+    # Writes EVENT_REFUSED about an intent of which nothing is sent; reason = RefusalReason.
+    cdef void refuse(self, const Intent* intent, int reason, OrderEvent* event) noexcept nogil
 
     # the venue's messages; `events` has room for MAX_EVENTS. Returns how many were written; see `outcome`.
     cdef int apply(self, const VenueMessage* message, OrderEvent* events) noexcept nogil

@@ -7,8 +7,9 @@ from libc.string cimport memcmp, memcpy, memset
 from hotpath.ipc.messages cimport (
     EVENT_ACCEPTED, EVENT_BROKEN, EVENT_CANCEL_SENT, EVENT_CANCELED, EVENT_EXECUTED, EVENT_MASS_CANCEL_SENT,
     EVENT_NEW_SENT, EVENT_ORDER_UNKNOWN, EVENT_REFUSED, EVENT_REJECTED, EVENT_REPLACE_SENT, EVENT_REPLACED,
-    ORDER_CANCELED, ORDER_FILLED, ORDER_LIVE, ORDER_PENDING_CANCEL, ORDER_PENDING_NEW, ORDER_PENDING_REPLACE,
-    ORDER_REFUSED, ORDER_REJECTED, ORDER_REPLACED, ORDER_UNKNOWN, REFUSED_INVALID, REFUSED_STALE_EPOCH, OrderEvent,
+    INTENT_CANCEL, INTENT_NEW, INTENT_REPLACE, ORDER_CANCELED, ORDER_FILLED, ORDER_LIVE, ORDER_PENDING_CANCEL, ORDER_PENDING_NEW, ORDER_PENDING_REPLACE,
+    ORDER_REFUSED, ORDER_REJECTED, ORDER_REPLACED, ORDER_UNKNOWN, REFUSED_INVALID, REFUSED_STALE_EPOCH, Intent,
+    OrderEvent,
 )
 from hotpath.protocols.ouch cimport (
     OUCH_CANCEL_SUPERVISORY, OUCH_OUT_ACCOUNT_QUERY_RESPONSE, OUCH_OUT_AIQ_CANCELED, OUCH_OUT_BROKEN_TRADE, OUCH_OUT_CANCEL_PENDING,
@@ -133,6 +134,12 @@ cdef class OrderTable:
                 return slot
             slot = self.orders[slot].next_by_id
         return NO_ORDER
+
+    cdef int32_t find_own(self, uint32_t strategy_epoch, uint32_t order_id) noexcept nogil:
+        cdef int32_t slot = self.find_id(strategy_epoch, order_id)
+        if slot != NO_ORDER and self.orders[slot].symbol_index != OWN_SYMBOL:
+            return NO_ORDER
+        return slot
 
     cdef int32_t find_symbol(self, const char* symbol) noexcept nogil:
         cdef int32_t i
@@ -263,6 +270,31 @@ cdef class OrderTable:
             self.last_order_id = order_id
         elif strategy_epoch == self.id_epoch and order_id > self.last_order_id:
             self.last_order_id = order_id
+
+    cdef void refuse(self, const Intent* intent, int reason, OrderEvent* event) noexcept nogil:
+        cdef bint entry = intent.kind == INTENT_NEW or intent.kind == INTENT_REPLACE
+        # a refused cancel leaves its order as it is
+        self.describe(self.find_own(intent.strategy_epoch, intent.order_id) if intent.kind == INTENT_CANCEL else NO_ORDER,
+                      EVENT_REFUSED, event)
+        event.reason = <uint8_t>reason
+        event.strategy_epoch = intent.strategy_epoch
+        event.order_id = intent.order_id
+        event.tick_received_ns = intent.tick_received_ns
+        if not entry:
+            return
+        event.state = ORDER_REFUSED
+        event.side = intent.side
+        event.time_in_force = intent.time_in_force
+        event.flags = intent.flags
+        event.price = intent.price
+        event.quantity = intent.quantity
+        if intent.kind == INTENT_REPLACE:
+            event.order_id = intent.new_order_id
+            event.orig_order_id = intent.order_id
+            event.user_ref_num = 0
+        # an id is used up by an intent that was understood, sent or not; a stale or malformed one proves nothing
+        if reason != REFUSED_STALE_EPOCH and reason != REFUSED_INVALID:
+            self.consume_id(intent.strategy_epoch, event.order_id)
 
     # ---- events
 

@@ -18,6 +18,10 @@ cdef struct SequencedRecord:
     uint8_t reserved[6]
     uint8_t message[104]
 
+# Takes the outbound messages of an account that keeps no journal: a backtest in one process.
+cdef class MessageSink:
+    cdef void message(self, const uint8_t* data, size_t size) noexcept nogil
+
 @cython.final
 cdef class ClientAccount:
     cdef readonly str username
@@ -25,7 +29,8 @@ cdef class ClientAccount:
     cdef char user_field[6]
     cdef char password_field[10]
     cdef char firm[4]
-    cdef readonly JournalWriter journal
+    cdef readonly JournalWriter journal  # None with a sink
+    cdef MessageSink sink
     cdef readonly uint32_t last_user_ref_num
     cdef readonly bint disabled          # the client switched its order entry off
     cdef readonly bint exhausted         # the journal has no room left for new business

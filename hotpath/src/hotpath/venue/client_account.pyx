@@ -13,8 +13,13 @@ SEGMENT_RECORDS = 16_384        # 2 MB a segment
 MAX_SEGMENTS = 1_024            # 16.7 million messages an account
 
 
+cdef class MessageSink:
+    cdef void message(self, const uint8_t* data, size_t size) noexcept nogil:
+        pass
+
+
 cdef class ClientAccount:
-    def __init__(self, str username, str password, str firm, str directory, uint64_t reserve):
+    def __init__(self, str username, str password, str firm, str directory, uint64_t reserve, MessageSink sink=None):
         user = _ascii(username, "username", 6)
         word = _ascii(password, f"password of {username}", 10)
         firm_bytes = _ascii(firm, f"firm of {username}", 4)
@@ -25,6 +30,9 @@ cdef class ClientAccount:
         pad_right(self.user_field, 6, user, len(user))
         pad_right(self.password_field, 10, word, len(word))
         pad_right(self.firm, 4, firm_bytes, len(firm_bytes))
+        self.sink = sink
+        if sink is not None:
+            return
         self.journal = JournalWriter(directory, RECORD_BYTES, SEGMENT_RECORDS, MAX_SEGMENTS)
         self.journal.prepare()
 
@@ -39,7 +47,11 @@ cdef class ClientAccount:
             raise JournalFull(f"{self.directory}: {self.journal.failure or 'the journal is full'}")
 
     cdef bint append(self, const uint8_t* message, size_t size, uint64_t contra_ref) noexcept nogil:
-        cdef SequencedRecord* record = <SequencedRecord*>self.journal.claim()
+        cdef SequencedRecord* record
+        if self.sink is not None:
+            self.sink.message(message, size)
+            return True
+        record = <SequencedRecord*>self.journal.claim()
         if record == NULL:
             self.exhausted = True
             return False
@@ -53,7 +65,7 @@ cdef class ClientAccount:
         return True
 
     cdef bint has_room(self) noexcept nogil:
-        if self.journal.free_records() <= self.reserve:
+        if self.sink is None and self.journal.free_records() <= self.reserve:
             self.exhausted = True
         return not self.exhausted
 

@@ -21,6 +21,10 @@ cdef struct MarketDataCounters:
     int64_t rerequested_messages
     int64_t refused_rerequests   # other session, malformed, or outside the retained window: answered with silence
 
+# Takes the packets of one line when there are no sockets: a backtest in one process.
+cdef class PacketSink:
+    cdef void packet(self, const uint8_t* data, size_t size) noexcept nogil
+
 @cython.final
 cdef class MarketData:
     cdef MarketDataCounters counters
@@ -30,6 +34,7 @@ cdef class MarketData:
     cdef uint8_t packet[1400]
     cdef uint8_t* retained
     cdef uint64_t window
+    cdef PacketSink sink                 # None = the sockets
     cdef int send_fd
     cdef int rerequest_fd
     cdef InetAddress lines[2]

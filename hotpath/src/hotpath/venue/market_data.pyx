@@ -28,11 +28,17 @@ cdef enum:
     MESSAGE_BYTES = 44           # RETAINED_BYTES without the length
 
 
+cdef class PacketSink:
+    cdef void packet(self, const uint8_t* data, size_t size) noexcept nogil:
+        pass
+
+
 cdef class MarketData:
-    def __cinit__(self, str symbol, int locate, int round_lot, lines, rerequest, uint64_t window, int64_t heartbeat_ms):
+    def __cinit__(self, str symbol, int locate, int round_lot, lines, rerequest, uint64_t window, int64_t heartbeat_ms,
+                  PacketSink sink=None):
         self.send_fd = -1
         self.rerequest_fd = -1
-        if len(lines) != LINES:
+        if sink is None and len(lines) != LINES:
             raise ValueError(f"lines: {len(lines)} given; the feed has exactly {LINES}, A then B")
         if not 1 <= window <= 1 << 26:
             raise ValueError(f"rerequest_window: {window} must be 1 to {1 << 26} messages")
@@ -48,6 +54,9 @@ cdef class MarketData:
         self.retained = <uint8_t*>calloc(window, RETAINED_BYTES)
         if self.retained == NULL:
             raise MemoryError(f"no memory to retain {window} messages for re-request")
+        self.sink = sink
+        if sink is not None:
+            return
         for i in range(LINES):
             host, port = lines[i]
             inet_address(&self.lines[i], resolve_ipv4(host).encode(), port)
@@ -232,6 +241,10 @@ cdef class MarketData:
 
     cdef void _send(self, const uint8_t* data, size_t size) noexcept nogil:
         cdef int i
+        if self.sink is not None:
+            self.sink.packet(data, size)
+            self.counters.packets += 1
+            return
         for i in range(LINES):
             if udp_sendto(self.send_fd, data, size, &self.lines[i]) != <Py_ssize_t>size:
                 self.counters.send_failures += 1

@@ -36,6 +36,8 @@ cdef class OrderEntryServer(SoupServer):
     cdef PyObject* reader_handles[16]
     cdef uint8_t caught_up[16]
 
+    # One OUCH message of an account; False when it is malformed.
+    cdef bint handle(self, int account, const uint8_t* p, size_t n) noexcept nogil
     cdef bint _open_stream(self, int index, int account, uint64_t sequence) noexcept nogil
     cdef void _enter(self, int account, const uint8_t* p, size_t n) noexcept nogil
     cdef void _replace(self, int account, const uint8_t* p, size_t n) noexcept nogil

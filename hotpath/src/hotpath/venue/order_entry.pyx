@@ -138,7 +138,10 @@ cdef class OrderEntryServer(SoupServer):
     # --- messages ---
 
     cdef void on_message(self, int index, const uint8_t* p, size_t n) noexcept nogil:
-        cdef int account = self.connections[index].account
+        if not self.handle(self.connections[index].account, p, n):
+            self.put(index, SOUP_DEBUG, b"message is not OUCH 5.0", 23)
+
+    cdef bint handle(self, int account, const uint8_t* p, size_t n) noexcept nogil:
         cdef OuchInAccountQuery query
         cdef int64_t malformed = self.entry.malformed
         cdef uint8_t kind = p[0] if n else 0
@@ -160,8 +163,7 @@ cdef class OrderEntryServer(SoupServer):
             self.market.reports.account_state(account, self.market.timestamp_ns)
         else:
             self.entry.malformed += 1
-        if self.entry.malformed != malformed:
-            self.put(index, SOUP_DEBUG, b"message is not OUCH 5.0", 23)
+        return self.entry.malformed == malformed
 
     cdef bint _fresh(self, int account, uint32_t number) noexcept nogil:
         """Whether the number is above the last one used; consumes it."""

@@ -36,6 +36,8 @@ cdef class SoupServer:
         self.output_bytes = output_bytes
         self.heartbeat_ns = heartbeat_ms * 1_000_000
         self.timeout_ns = timeout_ms * 1_000_000
+        if host is None:        # nobody connects: messages are handed in by the same process
+            return
         for i in range(MAX_CONNECTIONS):
             self.connections[i].received = <uint8_t*>malloc(RECEIVE_BYTES)
             self.connections[i].output = <uint8_t*>malloc(output_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.oms.pnl import AverageCost, recompute
+from wire.average_cost import AverageCost, recompute
 
 FILLS = st.lists(st.tuples(st.sampled_from("BS"), st.integers(1, 10_000_000), st.integers(1, 1000)), max_size=60)
 
