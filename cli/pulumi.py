@@ -119,6 +119,7 @@ def _drop_dead_locks(stack: Stack) -> None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             if not psutil.pid_exists(int(json.loads(lock.read_text())["pid"])):
                 lock.unlink()
+                lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)
 
 
 def stack_document(stack: Stack, overrides: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,26 @@ def test_a_lock_of_pulumi_stays_only_as_long_as_its_process(stack: Stack) -> Non
         assert sorted(file.name for file in folder.iterdir()) == ["alive.json", "torn.json"]
 
 
+PULUMI_THAT_WAITS = """
+import os, signal, sys, time
+
+def interrupted(number, frame):
+    with open("pids", "a") as file:
+        file.write(f"{os.getpid()} interrupted\\n")
+    sys.exit(1)
+
+signal.signal(signal.SIGINT, interrupted)
+print("{}", flush=True)
+while True:
+    time.sleep(0.02)
+"""
+
+
 def test_an_operation_that_is_broken_off_takes_pulumi_with_it(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """One interrupt reaches pulumi, which may finish; it is gone when the command has ended."""
     program = stack.layout.root / "pulumi"
-    script = 'trap \'echo "$$ interrupted" >> pids; exit 1\' INT; echo "{}"; while :; do sleep 0.02; done'
-    program.write_text(f"#!/bin/bash\n{script}\n")
+    # not a shell script: a shell that was started with SIGINT ignored, as in a background job, cannot trap it
+    program.write_text(f"#!{sys.executable}\n{PULUMI_THAT_WAITS}")
     program.chmod(0o755)
     monkeypatch.setattr(pulumi, "pulumi_command", lambda layout: str(program))
     monkeypatch.setattr(pulumi, "environment", lambda stack: dict(os.environ))
