@@ -114,12 +114,13 @@ OPERATIONS = st.one_of(
     capacity=st.sampled_from([3, 6, 100]),
     levels=st.sampled_from([2, 4, 100]),
     event_capacity=st.sampled_from([8, 9, 64]),
+    tick=st.sampled_from([1, 10, 100]),
 )
 def test_every_event_and_the_book_equal_the_model(
-    operations: list[Operation], modes: tuple[Smp, ...], capacity: int, levels: int, event_capacity: int
+    operations: list[Operation], modes: tuple[Smp, ...], capacity: int, levels: int, event_capacity: int, tick: int
 ) -> None:
     levels = min(levels, capacity)
-    engine = MatchingEngine(capacity, levels, event_capacity=event_capacity, max_owners=5)
+    engine = MatchingEngine(capacity, levels, event_capacity=event_capacity, max_owners=5, tick=tick)
     model = ReferenceEngine(capacity, levels, max_owners=5)
     for owner, mode in enumerate(modes, start=1):
         engine.set_owner_self_match_prevention(owner, mode)
@@ -159,7 +160,7 @@ def random_operations(seed: int, count: int) -> list[Operation]:
 
 
 def test_a_long_stream_equals_the_model_and_repeats_to_the_same_digest() -> None:
-    engine, again, model = MatchingEngine(5000), MatchingEngine(5000, event_capacity=8), ReferenceEngine()
+    engine, again, model = MatchingEngine(5000), MatchingEngine(5000, event_capacity=8, tick=1), ReferenceEngine()
     for owner, mode in enumerate((Smp.SMP_CANCEL_OLDEST, Smp.SMP_CANCEL_NEWEST, Smp.SMP_DECREMENT_BOTH), start=1):
         engine.set_owner_self_match_prevention(owner, mode)
         again.set_owner_self_match_prevention(owner, mode)

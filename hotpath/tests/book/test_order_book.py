@@ -60,10 +60,12 @@ def assert_same(book: OrderBook, model: ReferenceOrderBook) -> None:
 
 
 @settings(max_examples=250, deadline=None)
-@given(st.lists(OPERATIONS, max_size=40), st.integers(1, 12), st.integers(1, 12))
-def test_every_step_equals_the_model(operations: list[tuple[Any, ...]], max_orders: int, max_levels: int) -> None:
+@given(st.lists(OPERATIONS, max_size=40), st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 2, 10, 100]))
+def test_every_step_equals_the_model(
+    operations: list[tuple[Any, ...]], max_orders: int, max_levels: int, tick: int
+) -> None:
     max_levels = min(max_levels, max_orders)
-    book = OrderBook(max_orders, max_levels)
+    book = OrderBook(max_orders, max_levels, tick=tick)
     model = ReferenceOrderBook(max_orders, max_levels)
     for operation in operations:
         apply_both(book, model, operation)
@@ -171,11 +173,12 @@ def test_reading_all_orders_in_sequence_rebuilds_the_same_book() -> None:
     assert copy.digest() == book.digest()
 
 
+@pytest.mark.parametrize("tick", [37, 74, 100], ids=["ladder", "both", "tree"])
 @pytest.mark.parametrize("removal", ["ascending", "descending", "shuffled", "every second"])
-def test_thousands_of_levels_come_and_go_with_no_leak(removal: str) -> None:
+def test_thousands_of_levels_come_and_go_with_no_leak(removal: str, tick: int) -> None:
     levels = 6000
     shuffler = random.Random(removal)
-    book = OrderBook(levels, levels)
+    book = OrderBook(levels, levels, tick=tick)
     for generation in range(3):
         prices = list(range(1, levels + 1))
         if generation:
@@ -218,9 +221,10 @@ def test_sparse_nodes_never_use_up_the_node_pool_before_the_levels() -> None:
         book.check_invariants()
 
 
-def test_random_walk_with_jumping_prices_equals_the_model() -> None:
+@pytest.mark.parametrize("tick", [1, 3, 100])
+def test_random_walk_with_jumping_prices_equals_the_model(tick: int) -> None:
     shuffler = random.Random(11)
-    book, model = OrderBook(400), ReferenceOrderBook()
+    book, model = OrderBook(400, tick=tick), ReferenceOrderBook()
     centre = 10_000
     for reference in range(1, 3001):
         if reference % 500 == 0:
@@ -236,6 +240,49 @@ def test_random_walk_with_jumping_prices_equals_the_model() -> None:
             apply_both(book, model, shuffler.choice([*choices, ("replace", target, reference, price, shares)]))
         if reference % 50 == 0:
             assert_same(book, model)
+
+
+def test_the_tick_size_and_a_full_ladder_change_nothing_but_the_speed() -> None:
+    """Prices over the whole range need more ladder pages than there are: levels of one tick are in both places."""
+    shuffler = random.Random(2)
+    books = [OrderBook(4000, tick=tick) for tick in (1, 50, 100, 999_999)]
+    live: list[int] = []
+    for reference in range(1, 9001):
+        if len(live) > 2500 or (live and shuffler.random() < 0.3):
+            gone = live.pop(shuffler.randrange(len(live)))
+            statuses = {book.delete_order(gone).status for book in books}
+        else:
+            price = shuffler.choice([1, 50, 100]) * shuffler.randint(1, 20_000_000)
+            side = shuffler.choice("BS")
+            live.append(reference)
+            statuses = {book.add_order(reference, side, price, 7) for book in books}
+        assert statuses == {ApplyStatus.APPLY_OK}
+    for book in books:
+        book.check_invariants()
+    assert len({book.digest() for book in books}) == 1
+    assert [book.orders() for book in books[1:]] == [books[0].orders()] * 3
+    books[0].clear()
+    books[0].check_invariants()
+    assert books[0].add_order(1, "B", 100, 1) == ApplyStatus.APPLY_OK
+
+
+@pytest.mark.parametrize("stride", [1, 2, 16, 1 << 16, 1 << 40, (1 << 32) + 16])
+def test_references_of_any_pattern_are_found(stride: int) -> None:
+    book = OrderBook(3000)
+    references = [stride * number for number in range(1, 3001)]
+    for reference in references:
+        assert book.add_order(reference, "B", 100, 1) == ApplyStatus.APPLY_OK
+    book.check_invariants()
+    for reference in references[::2]:
+        assert book.delete_order(reference).status == ApplyStatus.APPLY_OK
+    book.check_invariants()
+    assert [row.reference for row in book.orders()] == references[1::2]
+
+
+@pytest.mark.parametrize("tick", [0, -1, 1_000_001])
+def test_impossible_ticks_are_refused(tick: int) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        OrderBook(10, tick=tick)
 
 
 def test_side_queries_and_sizes() -> None:

@@ -7,7 +7,16 @@ cimport cython
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from hotpath.book.order_pool cimport Order, OrderPool, allocate_order, free_order, order_available
+from hotpath.book.order_pool cimport (
+    Order,
+    OrderPool,
+    allocate_order,
+    free_order,
+    index_order,
+    order_available,
+    reference_slot,
+    unindex_order,
+)
 from hotpath.book.price_levels cimport Level, PriceLevels, find_level, find_or_add_level, level_available, remove_level
 
 cdef enum:
@@ -52,6 +61,7 @@ cdef class LimitOrderBook:
     cdef void reset(self) noexcept nogil
     # NULL when all is well, else what is broken. Slow: for tests and the debug build.
     cdef const char* broken_invariant(self) noexcept nogil
+    cdef const char* broken_ladder(self, int side, uint32_t* pages, uint32_t* levels) noexcept nogil
     cdef const char* broken_side(self, int side, uint32_t* levels, uint32_t* orders) noexcept nogil
     cdef const char* broken_storage(self) noexcept nogil
     cdef object row(self, uint32_t handle)
@@ -84,26 +94,13 @@ cdef inline uint64_t mix(uint64_t digest, uint64_t value) noexcept nogil:
     return digest ^ (digest >> 29)
 
 
-cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t reference, int side, int32_t price,
-                          uint32_t shares) noexcept nogil:
-    """New order at the tail of its level. The reference must be new. Returns its handle, 0 when there is no room."""
-    cdef uint32_t level
-    cdef uint32_t handle
-    cdef Order* order
-    cdef Level* queue
-    if not order_available(pool):
-        return 0
-    level = find_or_add_level(levels, side, price)
-    if level == 0:
-        return 0
-    handle = allocate_order(pool, reference)
-    order = &pool.orders[handle]
-    queue = &levels.levels[level]
+cdef inline void join_queue(OrderPool* pool, PriceLevels* levels, uint32_t handle, uint32_t level) noexcept nogil:
+    """To the tail of the level; the order's shares are set."""
+    cdef Order* order = &pool.orders[handle]
+    cdef Level* queue = &levels.levels[level]
     order.sequence = pool.next_sequence
     pool.next_sequence += 1
-    order.side = <uint8_t>side
-    order.price = price
-    order.shares = shares
+    order.price = queue.price
     order.level = level
     order.next = 0
     order.prev = queue.tail
@@ -113,14 +110,15 @@ cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t referen
         queue.head = handle
     queue.tail = handle
     queue.orders += 1
-    queue.shares += shares
-    return handle
+    queue.shares += order.shares
 
 
-cdef inline void take_off(OrderPool* pool, PriceLevels* levels, uint32_t handle) noexcept nogil:
-    """Removes a live order, and its level when it was the last one there."""
-    cdef Order* order = &pool.orders[handle]
+cdef inline void leave_queue(OrderPool* pool, PriceLevels* levels, const Order* order) noexcept nogil:
+    """Out of its level, which goes when this was the last order there."""
     cdef Level* queue = &levels.levels[order.level]
+    if queue.orders == 1:
+        remove_level(levels, order.side, order.level)
+        return
     if order.prev != 0:
         pool.orders[order.prev].next = order.next
     else:
@@ -131,8 +129,33 @@ cdef inline void take_off(OrderPool* pool, PriceLevels* levels, uint32_t handle)
         queue.tail = order.prev
     queue.orders -= 1
     queue.shares -= order.shares
-    if queue.orders == 0:
-        remove_level(levels, order.side, order.level)
+
+
+cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t reference, uint32_t slot, int side, int32_t price,
+                          uint32_t shares) noexcept nogil:
+    """New order at the tail of its level; the reference must be new, slot its own. Returns its handle, 0 without room."""
+    cdef uint32_t level
+    cdef uint32_t handle
+    cdef Order* order
+    if not order_available(pool):
+        return 0
+    level = find_or_add_level(levels, side, price)
+    if level == 0:
+        return 0
+    handle = allocate_order(pool)
+    index_order(pool, slot, handle)
+    order = &pool.orders[handle]
+    order.reference = reference
+    order.side = <uint8_t>side
+    order.shares = shares
+    join_queue(pool, levels, handle, level)
+    return handle
+
+
+cdef inline void take_off(OrderPool* pool, PriceLevels* levels, uint32_t handle) noexcept nogil:
+    """Removes a live order, and its level when it was the last one there."""
+    leave_queue(pool, levels, &pool.orders[handle])
+    unindex_order(pool, reference_slot(pool, pool.orders[handle].reference), handle)
     free_order(pool, handle)
 
 

@@ -4,11 +4,27 @@ from typing import NamedTuple
 from libc.string cimport memset
 
 from hotpath.book.arena cimport map_pages, unmap_pages
-from hotpath.book.order_pool cimport Bucket, find_order
-from hotpath.book.price_levels cimport FANOUT, MAX_DEPTH, PAD, Node, Side, level_key
+from hotpath.book.order_pool cimport find_order
+from hotpath.book.price_ladder cimport (
+    DIRECTORY_PAGES,
+    DIRECTORY_SUMMARY_WORDS,
+    DIRECTORY_WORDS,
+    LADDER_SPAN,
+    PAGE_TICKS,
+    PAGE_WORDS,
+    Ladder,
+    LadderPage,
+    ladder_position,
+    next_page,
+    tick_size,
+)
+from hotpath.book.price_levels cimport Side, level_key, next_level
+from hotpath.book.price_tree cimport FANOUT, MAX_DEPTH, PAD, Node
 
 LEVEL_FLOOR = 8192
 MAX_ORDERS = 1 << 30
+MAX_PAGES = 4096
+MAX_TICK = 1_000_000
 
 
 class OrderRow(NamedTuple):
@@ -33,10 +49,10 @@ class InvariantError(AssertionError):
     """The book's storage contradicts itself: a bug in the engine."""
 
 
-cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle, uint32_t depth, uint32_t* cursor,
-                            uint32_t* nodes) noexcept nogil:
-    """In-order walk; `cursor` is the next level that the best-to-worst chain promises."""
-    cdef const Node* node = &levels.nodes[handle]
+cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle, uint32_t depth, int64_t* above,
+                            uint32_t* nodes, uint32_t* held) noexcept nogil:
+    """In-order walk; `above`: every key must be larger than this, the last one seen."""
+    cdef const Node* node = &levels.nodes.nodes[handle]
     cdef const char* problem
     cdef int i
     nodes[0] += 1
@@ -50,25 +66,30 @@ cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle
         if i > 0 and node.keys[i] <= node.keys[i - 1]:
             return b"tree keys out of order"
         if depth > 0:
-            if cursor[0] != 0 and level_key(side, levels.levels[cursor[0]].price) < node.keys[i]:
-                return b"tree key above what its child holds"
-            problem = check_node(levels, side, node.children[i], depth - 1, cursor, nodes)
+            if above[0] >= node.keys[i]:
+                return b"tree key not above what its left neighbour holds"
+            problem = check_node(levels, side, node.children[i], depth - 1, above, nodes, held)
             if problem != NULL:
                 return problem
         else:
-            if node.children[i] != cursor[0]:
-                return b"tree and level chain differ"
-            if node.keys[i] != level_key(side, levels.levels[cursor[0]].price):
+            if above[0] >= node.keys[i]:
+                return b"tree leaves out of order"
+            above[0] = node.keys[i]
+            held[0] += 1
+            if levels.levels[node.children[i]].position != LADDER_SPAN:
+                return b"level both in the tree and on the ladder"
+            if node.keys[i] != level_key(side, levels.levels[node.children[i]].price):
                 return b"tree key is not the level's price"
-            cursor[0] = levels.levels[cursor[0]].worse
     return NULL
 
 
 cdef class LimitOrderBook:
-    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *args, **kwargs):
-        cdef size_t order_bytes, bucket_bytes, level_bytes, node_bytes
-        cdef size_t buckets = 16
-        cdef size_t nodes
+    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *args,
+                  tick: int = 100, **kwargs):
+        cdef size_t order_bytes, slot_bytes, level_bytes, node_bytes, ladder_bytes
+        cdef size_t slots = 16
+        cdef size_t nodes, pages
+        cdef char* at
         if type(self) is LimitOrderBook:
             raise TypeError("LimitOrderBook is the common base: use OrderBook or MatchingEngine")
         if not 1 <= max_orders <= MAX_ORDERS:
@@ -77,29 +98,43 @@ cdef class LimitOrderBook:
             max_levels = min(max_orders, max(LEVEL_FLOOR, max_orders // 8))
         if not 1 <= max_levels <= max_orders:
             raise ValueError(f"max_levels={max_levels}: must be 1..max_orders ({max_orders})")
-        while 2 * buckets < 3 * <size_t>max_orders:
-            buckets *= 2
+        if not 1 <= tick <= MAX_TICK:
+            raise ValueError(f"tick={tick}: must be 1..{MAX_TICK}")
+        while slots < 2 * <size_t>max_orders:
+            slots *= 2
         # Neighbouring nodes hold more than MERGED children together, so this many nodes outlast the levels.
         nodes = <size_t>max_levels // 6 + 3 * MAX_DEPTH
+        pages = min(MAX_PAGES, 16 + <size_t>max_orders // 2048)
         order_bytes = (<size_t>max_orders + 1) * sizeof(Order)
-        bucket_bytes = buckets * sizeof(Bucket)
+        slot_bytes = slots * sizeof(uint32_t)
         level_bytes = (<size_t>max_levels + 2) // 2 * 2 * sizeof(Level)
         node_bytes = (nodes + 1) * sizeof(Node)
-        self.arena_bytes = order_bytes + bucket_bytes + level_bytes + node_bytes
+        ladder_bytes = 2 * sizeof(Ladder)
+        self.arena_bytes = (order_bytes + slot_bytes + level_bytes + node_bytes + (pages + 1) * sizeof(LadderPage)
+                            + ladder_bytes)
         self.arena = map_pages(self.arena_bytes, prefault)
         if self.arena == NULL:
             raise MemoryError(f"no {self.arena_bytes} bytes for max_orders={max_orders}, max_levels={max_levels}")
-        self.pool.orders = <Order*>self.arena
-        self.pool.buckets = <Bucket*>(<char*>self.arena + order_bytes)
-        self.levels.levels = <Level*>(<char*>self.arena + order_bytes + bucket_bytes)
-        self.levels.nodes = <Node*>(<char*>self.arena + order_bytes + bucket_bytes + level_bytes)
+        at = <char*>self.arena
+        self.pool.orders = <Order*>at
+        at += order_bytes
+        self.pool.slots = <uint32_t*>at
+        at += slot_bytes
+        self.levels.levels = <Level*>at
+        at += level_bytes
+        self.levels.nodes.nodes = <Node*>at
+        at += node_bytes
+        self.levels.pages.pages = <LadderPage*>at
+        at += (pages + 1) * sizeof(LadderPage)
+        self.levels.ladders = <Ladder*>at
         self.pool.capacity = max_orders
-        self.pool.bucket_mask = <uint32_t>(buckets - 1)
-        self.pool.bucket_shift = 0
-        while (<size_t>1 << (32 - self.pool.bucket_shift)) > buckets:
-            self.pool.bucket_shift += 1
+        self.pool.slot_shift = 64
+        while (<size_t>1 << (64 - self.pool.slot_shift)) < slots:
+            self.pool.slot_shift -= 1
         self.levels.level_capacity = max_levels
-        self.levels.node_capacity = <uint32_t>nodes
+        self.levels.nodes.capacity = <uint32_t>nodes
+        self.levels.pages.capacity = <uint32_t>pages
+        self.levels.tick = tick_size(tick)
         self.pool.next_sequence = 1
 
     def __dealloc__(self):
@@ -134,7 +169,7 @@ cdef class LimitOrderBook:
             out[copied].shares = self.levels.levels[level].shares
             out[copied].orders = self.levels.levels[level].orders
             copied += 1
-            level = self.levels.levels[level].worse
+            level = next_level(&self.levels, index, level)
         return copied
 
     cdef uint32_t find(self, uint64_t reference) noexcept nogil:
@@ -154,7 +189,7 @@ cdef class LimitOrderBook:
         cdef uint32_t level
         if order.next != 0:
             return order.next
-        level = self.levels.levels[order.level].worse
+        level = next_level(&self.levels, order.side, order.level)
         if level == 0 and order.side == 0:
             level = self.levels.sides[1].best
         return self.levels.levels[level].head if level != 0 else 0
@@ -178,12 +213,22 @@ cdef class LimitOrderBook:
                 while handle != 0:
                     digest = mix(mix(digest, self.pool.orders[handle].reference), self.pool.orders[handle].shares)
                     handle = self.pool.orders[handle].next
-                level = queue.worse
+                level = next_level(&self.levels, side, level)
         return digest
 
     cdef void reset(self) noexcept nogil:
+        cdef int side
+        cdef uint32_t number
         if self.pool.live != 0:
-            memset(self.pool.buckets, 0, (<size_t>self.pool.bucket_mask + 1) * sizeof(Bucket))
+            memset(self.pool.slots, 0, (<size_t>1 << (64 - self.pool.slot_shift)) * sizeof(uint32_t))
+            for side in range(2):
+                number = next_page(&self.levels.ladders[side], 0)
+                while number != DIRECTORY_PAGES:
+                    memset(&self.levels.pages.pages[self.levels.ladders[side].directory[number]], 0, sizeof(LadderPage))
+                    self.levels.ladders[side].directory[number] = 0
+                    number = next_page(&self.levels.ladders[side], number + 1)
+                memset(&self.levels.ladders[side].pages[0], 0, DIRECTORY_WORDS * sizeof(uint64_t))
+                memset(&self.levels.ladders[side].summary[0], 0, DIRECTORY_SUMMARY_WORDS * sizeof(uint64_t))
         self.pool.live = 0
         self.pool.high_water = 0
         self.pool.free_head = 0
@@ -191,35 +236,86 @@ cdef class LimitOrderBook:
         self.levels.level_live = 0
         self.levels.level_high_water = 0
         self.levels.level_free = 0
-        self.levels.node_live = 0
-        self.levels.node_high_water = 0
-        self.levels.node_free = 0
+        self.levels.nodes.live = 0
+        self.levels.nodes.high_water = 0
+        self.levels.nodes.free_head = 0
+        self.levels.pages.live = 0
+        self.levels.pages.high_water = 0
+        self.levels.pages.free_head = 0
         self.pool.next_sequence = 1
 
     # ---- invariants ----------------------------------------------------------------------------------------------
 
     cdef const char* broken_invariant(self) noexcept nogil:
         cdef const char* problem
+        cdef const Side* book_side
         cdef uint32_t nodes = 0
+        cdef uint32_t pages = 0
         cdef uint32_t levels = 0
         cdef uint32_t orders = 0
-        cdef uint32_t cursor
+        cdef uint32_t placed
+        cdef int64_t above
         cdef int side
         for side in range(2):
+            book_side = &self.levels.sides[side]
             problem = self.broken_side(side, &levels, &orders)
             if problem != NULL:
                 return problem
-            cursor = self.levels.sides[side].best
-            if self.levels.sides[side].root != 0:
-                problem = check_node(&self.levels, side, self.levels.sides[side].root, self.levels.sides[side].depth,
-                                     &cursor, &nodes)
+            placed = 0
+            problem = self.broken_ladder(side, &pages, &placed)
+            if problem != NULL:
+                return problem
+            if book_side.tree.root != 0:
+                above = -(<int64_t>1 << 62)
+                problem = check_node(&self.levels, side, book_side.tree.root, book_side.tree.depth, &above, &nodes,
+                                     &placed)
                 if problem != NULL:
                     return problem
-            if cursor != 0:
-                return b"level missing in the tree"
-        if orders != self.pool.live or levels != self.levels.level_live or nodes != self.levels.node_live:
+            if placed != book_side.count:
+                return b"ladder and tree do not hold the side's levels"
+        if orders != self.pool.live or levels != self.levels.level_live:
             return b"live counts differ from what the sides hold"
+        if nodes != self.levels.nodes.live or pages != self.levels.pages.live:
+            return b"live tree nodes or ladder pages differ from what the sides hold"
         return self.broken_storage()
+
+    cdef const char* broken_ladder(self, int side, uint32_t* pages, uint32_t* levels) noexcept nogil:
+        cdef const Ladder* ladder = &self.levels.ladders[side]
+        cdef const LadderPage* page
+        cdef const Level* level
+        cdef uint32_t held
+        cdef int number
+        cdef int place
+        cdef int word
+        for word in range(DIRECTORY_WORDS):
+            if (ladder.pages[word] != 0) != ((ladder.summary[word >> 6] >> (word & 63)) & 1):
+                return b"ladder summary differs from its words"
+        for number in range(DIRECTORY_PAGES):
+            if (ladder.directory[number] != 0) != ((ladder.pages[number >> 6] >> (number & 63)) & 1):
+                return b"ladder directory differs from its bitmap"
+            if ladder.directory[number] == 0:
+                continue
+            pages[0] += 1
+            page = &self.levels.pages.pages[ladder.directory[number]]
+            held = 0
+            for place in range(PAGE_TICKS):
+                if (page.slots[place] != 0) != ((page.words[place >> 6] >> (place & 63)) & 1):
+                    return b"ladder slot differs from its bit"
+                if page.slots[place] == 0:
+                    continue
+                held += 1
+                level = &self.levels.levels[page.slots[place]]
+                if level.position != <uint32_t>(number * PAGE_TICKS + place):
+                    return b"ladder slot holds another level"
+                if ladder_position(&self.levels.tick, side, <uint32_t>level.price) != level.position:
+                    return b"level's price is not that of its position"
+            for word in range(PAGE_WORDS):
+                if (page.words[word] != 0) != ((page.occupied >> word) & 1):
+                    return b"ladder page summary differs from its words"
+            if held == 0:
+                return b"empty ladder page"
+            levels[0] += held
+        return NULL
 
     cdef const char* broken_side(self, int side, uint32_t* levels, uint32_t* orders) noexcept nogil:
         cdef uint32_t level = self.levels.sides[side].best
@@ -236,8 +332,8 @@ cdef class LimitOrderBook:
             count += 1
             if count > self.levels.level_capacity:
                 return b"level chain has a cycle"
-            if queue.better != better:
-                return b"level chain is not doubly linked"
+            if find_level(&self.levels, side, queue.price) != level:
+                return b"level not found by its price"
             if better != 0 and level_key(side, queue.price) <= level_key(side, self.levels.levels[better].price):
                 return b"levels out of price order"
             handle = queue.head
@@ -266,7 +362,7 @@ cdef class LimitOrderBook:
                 return b"level sums differ from its orders"
             orders[0] += queued
             better = level
-            level = queue.worse
+            level = next_level(&self.levels, side, level)
         if count != self.levels.sides[side].count:
             return b"level count of the side"
         levels[0] += count
@@ -284,28 +380,42 @@ cdef class LimitOrderBook:
         if count + self.pool.live != self.pool.high_water:
             return b"orders leaked"
         count = 0
-        for slot in range(<size_t>self.pool.bucket_mask + 1):
-            count += self.pool.buckets[slot].handle != 0
+        for slot in range(<size_t>1 << (64 - self.pool.slot_shift)):
+            handle = self.pool.slots[slot]
+            while handle != 0:
+                count += 1
+                if count > self.pool.live or not self.pool.orders[handle].live:
+                    return b"index holds dead orders"
+                handle = self.pool.orders[handle].collision
         if count != self.pool.live:
-            return b"index holds dead orders"
+            return b"index misses orders"
         handle = self.levels.level_free
         count = 0
         while handle != 0:
             count += 1
             if count > self.levels.level_capacity:
                 return b"level free list"
-            handle = self.levels.levels[handle].worse
+            handle = self.levels.levels[handle].next_free
         if count + self.levels.level_live != self.levels.level_high_water:
             return b"levels leaked"
-        handle = self.levels.node_free
+        handle = self.levels.nodes.free_head
         count = 0
         while handle != 0:
             count += 1
-            if count > self.levels.node_capacity:
+            if count > self.levels.nodes.capacity:
                 return b"node free list"
-            handle = self.levels.nodes[handle].children[0]
-        if count + self.levels.node_live != self.levels.node_high_water:
+            handle = self.levels.nodes.nodes[handle].children[0]
+        if count + self.levels.nodes.live != self.levels.nodes.high_water:
             return b"nodes leaked"
+        handle = self.levels.pages.free_head
+        count = 0
+        while handle != 0:
+            count += 1
+            if count > self.levels.pages.capacity or self.levels.pages.pages[handle].occupied != 0:
+                return b"page free list"
+            handle = self.levels.pages.pages[handle].next_free
+        if count + self.levels.pages.live != self.levels.pages.high_water:
+            return b"pages leaked"
         return NULL
 
     # ---- Python edge ---------------------------------------------------------------------------------------------
@@ -349,7 +459,7 @@ cdef class LimitOrderBook:
         while level != 0 and len(rows) < count:
             rows.append(LevelRow(self.levels.levels[level].price, self.levels.levels[level].shares,
                                  self.levels.levels[level].orders))
-            level = self.levels.levels[level].worse
+            level = next_level(&self.levels, index, level)
         return rows
 
     def lookup(self, uint64_t reference) -> OrderRow | None:

@@ -143,12 +143,14 @@ cdef class MatchingEngine(LimitOrderBook):
     cdef int refuse(self, uint64_t order_ref, uint8_t reason) noexcept nogil
     cdef EngineEvent* emit_resting_canceled(self, const Order* order, uint32_t shares, uint8_t reason) noexcept nogil
     cdef EngineEvent* emit_entry_canceled(self, uint32_t shares, uint8_t reason) noexcept nogil
+    cdef void disown(self, const Order* order) noexcept nogil
     cdef void remove(self, uint32_t handle) noexcept nogil
     cdef void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil
     cdef void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil
+    cdef void place(self, uint32_t handle, uint16_t owner, uint32_t consumed, uint32_t token) noexcept nogil
     cdef void begin(self, uint64_t order_ref, uint16_t owner, int side, int64_t price, uint32_t leaves,
                     uint32_t consumed, uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil
-    cdef uint32_t crossed_level(self) noexcept nogil
+    cdef uint32_t crossed_level(self, int side, int64_t price) noexcept nogil
     cdef int enter(self) noexcept nogil
     cdef int match(self) noexcept nogil
     cdef void prevent_self_match(self, uint32_t handle, uint32_t shares) noexcept nogil

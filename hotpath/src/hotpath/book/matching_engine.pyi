@@ -63,6 +63,7 @@ class MatchingEngine(LimitOrderBook):
         event_capacity: int = 65_536,
         max_owners: int = 256,
         first_match_number: int = 1,
+        tick: int = 100,
     ) -> None: ...
     def submit_order(
         self,

@@ -9,6 +9,8 @@ from hotpath.book.arena cimport map_pages, unmap_pages
 from hotpath.book.limit_order_book cimport (
     can_rest,
     decrease,
+    join_queue,
+    leave_queue,
     mix,
     rest,
     side_character,
@@ -17,7 +19,8 @@ from hotpath.book.limit_order_book cimport (
     valid_price,
     valid_shares,
 )
-from hotpath.book.order_pool cimport Order, find_order
+from hotpath.book.order_pool cimport Order, find_in_slot, find_order, index_order, reference_slot, unindex_order
+from hotpath.book.price_levels cimport find_or_add_level, level_available
 
 # A step emits at most two events and one may follow the last step; nothing starts or goes on with less room than this.
 cdef enum:
@@ -54,7 +57,7 @@ cdef inline bint valid_time_in_force(uint8_t time_in_force) noexcept nogil:
 
 cdef class MatchingEngine:
     def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *,
-                  event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1):
+                  event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1, tick: int = 100):
         if not 2 * STEP_EVENTS <= event_capacity <= 1 << 24:
             raise ValueError(f"event_capacity={event_capacity}: must be {2 * STEP_EVENTS}..{1 << 24}")
         if not 1 <= max_owners <= MAX_OWNERS:
@@ -79,6 +82,7 @@ cdef class MatchingEngine:
                     uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
         cdef int index = side_index(side)
         cdef uint8_t refusal = 0
+        cdef uint32_t slot = reference_slot(&self.pool, order_ref)
         cdef EngineEvent* event
         if self.busy():
             return ENGINE_BUSY
@@ -92,7 +96,7 @@ cdef class MatchingEngine:
             refusal = REJECT_INVALID_TIME_IN_FORCE
         elif owner >= self.max_owners:
             refusal = REJECT_INVALID_OWNER
-        elif find_order(&self.pool, order_ref) != 0:
+        elif find_in_slot(&self.pool, slot, order_ref) != 0:
             refusal = REJECT_DUPLICATE_ORDER
         elif time_in_force == TIF_DAY and not can_rest(&self.pool, &self.levels, index, <int32_t>price):
             refusal = REJECT_POOL_EXHAUSTED
@@ -104,6 +108,9 @@ cdef class MatchingEngine:
         if refusal:
             return ENGINE_DONE
         event.leaves = quantity
+        if time_in_force == TIF_DAY and self.crossed_level(index, price) == 0:
+            self.place(rest(&self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity), owner, 0, token)
+            return ENGINE_DONE
         self.begin(order_ref, owner, index, price, quantity, 0, time_in_force, flags, token)
         return self.enter()
 
@@ -137,6 +144,8 @@ cdef class MatchingEngine:
     cdef int replace(self, uint64_t order_ref, uint64_t new_ref, int64_t price, uint32_t quantity,
                      uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
         cdef uint32_t handle
+        cdef uint32_t slot = reference_slot(&self.pool, order_ref)
+        cdef uint32_t new_slot = reference_slot(&self.pool, new_ref)
         cdef Order* order
         cdef uint32_t consumed
         cdef uint16_t owner
@@ -144,10 +153,10 @@ cdef class MatchingEngine:
         cdef EngineEvent* event
         if self.busy():
             return ENGINE_BUSY
-        handle = find_order(&self.pool, order_ref)
+        handle = find_in_slot(&self.pool, slot, order_ref)
         if handle == 0:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
-        if find_order(&self.pool, new_ref) != 0:
+        if find_in_slot(&self.pool, new_slot, new_ref) != 0:
             return self.refuse(new_ref, REJECT_DUPLICATE_ORDER)
         order = &self.pool.orders[handle]
         if not valid_price(price) or not valid_shares(quantity) or not valid_time_in_force(time_in_force):
@@ -169,6 +178,17 @@ cdef class MatchingEngine:
         event.token = token
         event.quantity = quantity - consumed
         event.leaves = quantity - consumed
+        if time_in_force == TIF_DAY and level_available(&self.levels) and self.crossed_level(side, price) == 0:
+            # It rests for certain, so the order keeps its place in memory.
+            self.disown(order)
+            unindex_order(&self.pool, slot, handle)
+            index_order(&self.pool, new_slot, handle)
+            leave_queue(&self.pool, &self.levels, order)
+            order.reference = new_ref
+            order.shares = quantity - consumed
+            join_queue(&self.pool, &self.levels, handle, find_or_add_level(&self.levels, side, <int32_t>price))
+            self.place(handle, owner, consumed, token)
+            return ENGINE_DONE
         self.remove(handle)
         self.begin(new_ref, owner, side, price, quantity - consumed, consumed, time_in_force, flags, token)
         return self.enter()
@@ -267,31 +287,59 @@ cdef class MatchingEngine:
         event.leaves = entry.leaves - shares
         return event
 
-    cdef inline void remove(self, uint32_t handle) noexcept nogil:
-        cdef const Order* order = &self.pool.orders[handle]
+    cdef inline void disown(self, const Order* order) noexcept nogil:
+        """Out of its owner's list."""
         cdef OwnerOrders* owned
-        if order.owner != 0:
-            owned = &self.owners[order.owner]
-            if order.owner_prev != 0:
-                self.pool.orders[order.owner_prev].owner_next = order.owner_next
-            else:
-                owned.head = order.owner_next
-            if order.owner_next != 0:
-                self.pool.orders[order.owner_next].owner_prev = order.owner_prev
-            else:
-                owned.tail = order.owner_prev
-            owned.count -= 1
+        if order.owner == 0:
+            return
+        owned = &self.owners[order.owner]
+        if order.owner_prev != 0:
+            self.pool.orders[order.owner_prev].owner_next = order.owner_next
+        else:
+            owned.head = order.owner_next
+        if order.owner_next != 0:
+            self.pool.orders[order.owner_next].owner_prev = order.owner_prev
+        else:
+            owned.tail = order.owner_prev
+        owned.count -= 1
+
+    cdef void remove(self, uint32_t handle) noexcept nogil:
+        self.disown(&self.pool.orders[handle])
         take_off(&self.pool, &self.levels, handle)
 
-    cdef void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil:
+    cdef inline void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil:
         if shares == self.pool.orders[handle].shares:
             self.remove(handle)
         else:
             decrease(&self.pool, &self.levels, handle, shares)
 
-    cdef void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil:
+    cdef inline void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil:
         self.emit_resting_canceled(&self.pool.orders[handle], shares, reason)
         self.lessen(handle, shares)
+
+    cdef inline void place(self, uint32_t handle, uint16_t owner, uint32_t consumed, uint32_t token) noexcept nogil:
+        """Completes and announces an order that has joined its queue."""
+        cdef Order* order = &self.pool.orders[handle]
+        cdef OwnerOrders* owned
+        cdef EngineEvent* event
+        order.owner = owner
+        order.consumed = consumed
+        order.token = token
+        if owner != 0:
+            owned = &self.owners[owner]
+            order.owner_next = 0
+            order.owner_prev = owned.tail
+            if owned.tail != 0:
+                self.pool.orders[owned.tail].owner_next = handle
+            else:
+                owned.head = handle
+            owned.tail = handle
+            owned.count += 1
+        event = self.emit(ENGINE_RESTED, order.reference, side_character(order.side), order.price)
+        event.owner = owner
+        event.token = token
+        event.quantity = order.shares
+        event.leaves = order.shares
 
     cdef inline void begin(self, uint64_t order_ref, uint16_t owner, int side, int64_t price, uint32_t leaves,
                            uint32_t consumed, uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
@@ -306,17 +354,17 @@ cdef class MatchingEngine:
         self.pending.flags = flags
         self.pending.token = token
 
-    cdef inline uint32_t crossed_level(self) noexcept nogil:
-        """Best contra level that the incoming order can trade with, 0 when there is none."""
-        cdef uint32_t level = self.levels.sides[1 - self.pending.side].best
+    cdef inline uint32_t crossed_level(self, int side, int64_t price) noexcept nogil:
+        """Best contra level that an order of this side and limit can trade with, 0 when there is none."""
+        cdef uint32_t level = self.levels.sides[1 - side].best
         if level == 0:
             return 0
-        if self.pending.side == 0:
-            return level if self.levels.levels[level].price <= self.pending.price else 0
-        return level if self.levels.levels[level].price >= self.pending.price else 0
+        if side == 0:
+            return level if self.levels.levels[level].price <= price else 0
+        return level if self.levels.levels[level].price >= price else 0
 
     cdef inline int enter(self) noexcept nogil:
-        if self.pending.flags & SUBMIT_POST_ONLY and self.crossed_level() != 0:
+        if self.pending.flags & SUBMIT_POST_ONLY and self.crossed_level(self.pending.side, self.pending.price) != 0:
             self.emit_entry_canceled(self.pending.leaves, CANCEL_POST_ONLY)
             self.pending.operation = PENDING_NONE
             return ENGINE_DONE
@@ -324,7 +372,7 @@ cdef class MatchingEngine:
 
     cdef int match(self) noexcept nogil:
         cdef Pending* entry = &self.pending
-        cdef uint32_t level = self.crossed_level()
+        cdef uint32_t level = self.crossed_level(entry.side, entry.price)
         cdef uint32_t handle
         cdef Order* maker
         cdef uint32_t shares
@@ -353,7 +401,7 @@ cdef class MatchingEngine:
                 self.next_match_number += 1
                 maker.consumed += shares
                 self.lessen(handle, shares)
-            level = self.crossed_level()
+            level = self.crossed_level(entry.side, entry.price)
         if entry.leaves != 0:
             if entry.time_in_force == TIF_IOC:
                 self.emit_entry_canceled(entry.leaves, CANCEL_IOC)
@@ -397,36 +445,16 @@ cdef class MatchingEngine:
             maker.consumed += off_resting
             self.lessen(handle, off_resting)
 
-    cdef inline void rest_entry(self) noexcept nogil:
+    cdef void rest_entry(self) noexcept nogil:
         cdef Pending* entry = &self.pending
-        cdef uint32_t handle = rest(&self.pool, &self.levels, entry.order_ref, entry.side, <int32_t>entry.price,
+        cdef uint32_t slot = reference_slot(&self.pool, entry.order_ref)
+        cdef uint32_t handle = rest(&self.pool, &self.levels, entry.order_ref, slot, entry.side, <int32_t>entry.price,
                                     entry.leaves)
-        cdef Order* order
-        cdef OwnerOrders* owned
-        cdef EngineEvent* event
         if handle == 0:
             # Only a replace gets here: a new order's room is checked before it is accepted.
             self.emit_entry_canceled(entry.leaves, CANCEL_SYSTEM)
             return
-        order = &self.pool.orders[handle]
-        order.owner = entry.owner
-        order.consumed = entry.consumed
-        order.token = entry.token
-        if entry.owner != 0:
-            owned = &self.owners[entry.owner]
-            order.owner_next = 0
-            order.owner_prev = owned.tail
-            if owned.tail != 0:
-                self.pool.orders[owned.tail].owner_next = handle
-            else:
-                owned.head = handle
-            owned.tail = handle
-            owned.count += 1
-        event = self.emit(ENGINE_RESTED, entry.order_ref, side_character(entry.side), entry.price)
-        event.owner = entry.owner
-        event.token = entry.token
-        event.quantity = entry.leaves
-        event.leaves = entry.leaves
+        self.place(handle, entry.owner, entry.consumed, entry.token)
 
     cdef int sweep(self) noexcept nogil:
         cdef uint32_t handle

@@ -7,6 +7,8 @@ from libc.string cimport memset
 
 from hotpath.book.limit_order_book cimport (
     decrease,
+    join_queue,
+    leave_queue,
     rest,
     side_character,
     side_index,
@@ -14,7 +16,8 @@ from hotpath.book.limit_order_book cimport (
     valid_price,
     valid_shares,
 )
-from hotpath.book.order_pool cimport Order, find_order
+from hotpath.book.order_pool cimport Order, find_in_slot, find_order, index_order, reference_slot, unindex_order
+from hotpath.book.price_levels cimport find_or_add_level, level_available
 
 
 class ApplyOutcome(NamedTuple):
@@ -32,19 +35,28 @@ cdef object outcome(int status, const Applied* applied):
                         chr(applied.side) if applied.side else "")
 
 
+cdef inline void describe_removal(const Order* order, Applied* out) noexcept nogil:
+    if out != NULL:
+        out.price = order.price
+        out.shares = order.shares
+        out.remaining = 0
+        out.side = side_character(order.side)
+
+
 cdef class OrderBook:
-    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False):
+    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *, tick: int = 100):
         pass
 
     cdef int add(self, uint64_t reference, uint8_t side, int64_t price, uint32_t shares) noexcept nogil:
         cdef int index = side_index(side)
+        cdef uint32_t slot = reference_slot(&self.pool, reference)
         if index < 0 or not valid_price(price) or not valid_shares(shares):
             self.counters.invalid += 1
             return APPLY_INVALID
-        if find_order(&self.pool, reference) != 0:
+        if find_in_slot(&self.pool, slot, reference) != 0:
             self.counters.duplicate_order += 1
             return APPLY_DUPLICATE_ORDER
-        if rest(&self.pool, &self.levels, reference, index, <int32_t>price, shares) == 0:
+        if rest(&self.pool, &self.levels, reference, slot, index, <int32_t>price, shares) == 0:
             self.counters.pool_exhausted += 1
             return APPLY_POOL_EXHAUSTED
         return APPLY_OK
@@ -68,22 +80,31 @@ cdef class OrderBook:
 
     cdef int replace(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares,
                      Applied* out) noexcept nogil:
-        cdef uint32_t handle = find_order(&self.pool, reference)
+        cdef uint32_t slot = reference_slot(&self.pool, reference)
+        cdef uint32_t new_slot = reference_slot(&self.pool, new_reference)
+        cdef uint32_t handle = find_in_slot(&self.pool, slot, reference)
+        cdef Order* order
         cdef uint8_t side
         if handle == 0:
             self.counters.unknown_replace += 1
             return APPLY_UNKNOWN_ORDER
-        side = side_character(self.pool.orders[handle].side)
-        self.remove(handle, out)
-        return self.add(new_reference, side, price, shares)
+        order = &self.pool.orders[handle]
+        if (not valid_price(price) or not valid_shares(shares) or not level_available(&self.levels)
+                or find_in_slot(&self.pool, new_slot, new_reference) != 0):
+            side = side_character(order.side)
+            self.remove(handle, out)
+            return self.add(new_reference, side, price, shares)
+        describe_removal(order, out)
+        unindex_order(&self.pool, slot, handle)
+        index_order(&self.pool, new_slot, handle)
+        leave_queue(&self.pool, &self.levels, order)
+        order.reference = new_reference
+        order.shares = shares
+        join_queue(&self.pool, &self.levels, handle, find_or_add_level(&self.levels, order.side, <int32_t>price))
+        return APPLY_OK
 
     cdef void remove(self, uint32_t handle, Applied* out) noexcept nogil:
-        cdef const Order* order = &self.pool.orders[handle]
-        if out != NULL:
-            out.price = order.price
-            out.shares = order.shares
-            out.remaining = 0
-            out.side = side_character(order.side)
+        describe_removal(&self.pool.orders[handle], out)
         take_off(&self.pool, &self.levels, handle)
 
     cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil:

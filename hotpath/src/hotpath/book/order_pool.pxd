@@ -1,10 +1,14 @@
 """Fixed-capacity order pool and its index by order reference, as inline functions over C structs.
 
-Orders are addressed by handle (a pool index, 0 = none). The index is open addressing with linear probing; a bucket
-keeps 32 hash bits beside the handle, so a probe touches an order only when it most likely is the one asked for.
+Orders are addressed by handle (a pool index, 0 = none). The index is a table of handles; orders that share a slot are
+chained through the orders themselves, so a removal moves nothing and leaves nothing behind.
 """
 cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    LINE_BITS = 4             # slots in a cache line
+    LINE_MASK = 15
 
 # One cache line. price in Price(4), quantities in shares.
 cdef struct Order:
@@ -22,86 +26,71 @@ cdef struct Order:
     uint16_t owner            # 0 = anonymous
     uint8_t side              # 0 buy, 1 sell
     uint8_t live
-    uint64_t reserved
-
-cdef struct Bucket:
-    uint32_t hash
-    uint32_t handle
+    uint32_t collision        # next order of the same index slot
+    uint32_t reserved
 
 cdef struct OrderPool:
     Order* orders
-    Bucket* buckets
+    uint32_t* slots           # a power of two, each the first order of its chain
     uint32_t capacity
     uint32_t live
     uint32_t high_water       # handles 1..high_water have been handed out at least once
     uint32_t free_head
-    uint32_t bucket_mask
-    uint32_t bucket_shift
+    uint32_t slot_shift       # 64 less the bits of a slot number
     uint64_t next_sequence
 
 
 @cython.overflowcheck(False)
-cdef inline uint32_t reference_hash(uint64_t reference) noexcept nogil:
-    return <uint32_t>((reference * <uint64_t>0x9E3779B97F4A7C15) >> 32)
+cdef inline uint32_t reference_slot(const OrderPool* pool, uint64_t reference) noexcept nogil:
+    """References given out in a row share a cache line; which line, and their order in it, is a hash."""
+    return <uint32_t>(((reference >> LINE_BITS) * <uint64_t>0x9E3779B97F4A7C15) >> pool.slot_shift) ^ (
+        <uint32_t>reference & LINE_MASK)
 
 
 cdef inline bint order_available(const OrderPool* pool) noexcept nogil:
     return pool.live < pool.capacity
 
 
-cdef inline uint32_t find_order(const OrderPool* pool, uint64_t reference) noexcept nogil:
-    """Handle of a live order, 0 when the reference is unknown."""
-    cdef uint32_t hash = reference_hash(reference)
-    cdef uint32_t slot = hash >> pool.bucket_shift
-    while pool.buckets[slot].handle != 0:
-        if pool.buckets[slot].hash == hash and pool.orders[pool.buckets[slot].handle].reference == reference:
-            return pool.buckets[slot].handle
-        slot = (slot + 1) & pool.bucket_mask
-    return 0
-
-
-cdef inline uint32_t allocate_order(OrderPool* pool, uint64_t reference) noexcept nogil:
-    """A live, indexed order with only its reference set; 0 when the pool is exhausted. The reference must be new."""
-    cdef uint32_t handle = pool.free_head
-    cdef uint32_t hash
-    cdef uint32_t slot
-    if handle != 0:
-        pool.free_head = pool.orders[handle].next
-    elif pool.high_water < pool.capacity:
-        pool.high_water += 1
-        handle = pool.high_water
-    else:
-        return 0
-    pool.live += 1
-    pool.orders[handle].reference = reference
-    pool.orders[handle].live = 1
-    hash = reference_hash(reference)
-    slot = hash >> pool.bucket_shift
-    while pool.buckets[slot].handle != 0:
-        slot = (slot + 1) & pool.bucket_mask
-    pool.buckets[slot].hash = hash
-    pool.buckets[slot].handle = handle
+cdef inline uint32_t find_in_slot(const OrderPool* pool, uint32_t slot, uint64_t reference) noexcept nogil:
+    """Handle of a live order, 0 when the reference is unknown. slot: that of the reference."""
+    cdef uint32_t handle = pool.slots[slot]
+    while handle != 0 and pool.orders[handle].reference != reference:
+        handle = pool.orders[handle].collision
     return handle
 
 
-@cython.overflowcheck(False)
+cdef inline uint32_t find_order(const OrderPool* pool, uint64_t reference) noexcept nogil:
+    """Handle of a live order, 0 when the reference is unknown."""
+    return find_in_slot(pool, reference_slot(pool, reference), reference)
+
+
+cdef inline void index_order(OrderPool* pool, uint32_t slot, uint32_t handle) noexcept nogil:
+    pool.orders[handle].collision = pool.slots[slot]
+    pool.slots[slot] = handle
+
+
+cdef inline void unindex_order(OrderPool* pool, uint32_t slot, uint32_t handle) noexcept nogil:
+    cdef uint32_t* link = &pool.slots[slot]
+    while link[0] != handle:
+        link = &pool.orders[link[0]].collision
+    link[0] = pool.orders[handle].collision
+
+
+cdef inline uint32_t allocate_order(OrderPool* pool) noexcept nogil:
+    """A live order, not yet indexed and with no field set; order_available() must hold."""
+    cdef uint32_t handle = pool.free_head
+    if handle != 0:
+        pool.free_head = pool.orders[handle].next
+    else:
+        pool.high_water += 1
+        handle = pool.high_water
+    pool.live += 1
+    pool.orders[handle].live = 1
+    return handle
+
+
 cdef inline void free_order(OrderPool* pool, uint32_t handle) noexcept nogil:
-    """Back to the pool and out of the index; later buckets move up, so no tombstones build up."""
-    cdef uint32_t slot = reference_hash(pool.orders[handle].reference) >> pool.bucket_shift
-    cdef uint32_t probe
-    cdef uint32_t home
-    while pool.buckets[slot].handle != handle:
-        slot = (slot + 1) & pool.bucket_mask
-    probe = slot
-    while True:
-        probe = (probe + 1) & pool.bucket_mask
-        if pool.buckets[probe].handle == 0:
-            break
-        home = pool.buckets[probe].hash >> pool.bucket_shift
-        if ((probe - home) & pool.bucket_mask) >= ((probe - slot) & pool.bucket_mask):
-            pool.buckets[slot] = pool.buckets[probe]
-            slot = probe
-    pool.buckets[slot].handle = 0
+    """Back to the pool; unindexing is the caller's."""
     pool.orders[handle].live = 0
     pool.orders[handle].next = pool.free_head
     pool.free_head = handle
