@@ -1,6 +1,6 @@
 # Each target is one call into code; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status logs session reconcile kill rearm test test-slow test-debug test-e2e bench fmt lint
+.PHONY: help up preview down status logs session reconcile kill rearm test test-slow test-debug test-e2e fuzz bench fmt lint
 
 STACK ?= local
 PYTHON ?= python3
@@ -47,6 +47,9 @@ test-debug: ## engine tests on a debug build (SANITIZE=1: AddressSanitizer and U
 
 test-e2e: ## the platform up, a session, faults, down
 	@$(PYTHON) -m cli test --e2e
+
+fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, KEEP=1: grow the corpus in the repository)
+	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(KEEP),--keep)
 
 bench: ## measure the engine (QUICK=1: briefly)
 	@$(PYTHON) -m cli bench $(if $(QUICK),--quick)

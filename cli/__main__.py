@@ -10,7 +10,7 @@ from cli.bootstrap import BootstrapError, ensure
 from cli.engine import build_variables
 from cli.paths import repository_layout
 
-NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench"}
+NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "fuzz"}
 URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a build that is due must not delay them
 
 

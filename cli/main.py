@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import bench, checks, control, logs, platform, reconcile, session, status
+from cli import bench, checks, control, fuzz, logs, platform, reconcile, session, status
 from cli.paths import Layout, repository_layout
 from cli.platform import PlatformError
 from cli.preflight import PreflightError
@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     tests.add_argument("--e2e", action="store_true", help="the end-to-end tests")
     tests.add_argument("pytest", nargs="*", help="passed to pytest (after --)")
     bench.add_arguments(add("bench", "Measure the engine.", _on_layout(bench.bench)))
+    fuzz.add_arguments(add("fuzz", "Fuzz the codecs, guided by coverage.", _on_layout(fuzz.fuzz)))
     add("lint", "Style and strict types.", _on_layout(checks.lint))
     add("fmt", "Format the code.", _on_layout(checks.fmt))
     return parser

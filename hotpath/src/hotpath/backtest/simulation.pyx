@@ -48,7 +48,7 @@ cdef enum:
     ROUTER_EPOCH = 1
     ACCOUNT = 0
     MAX_LIVE_ORDERS = 1_048_576
-    MAX_WAITING = 1 << 20         # things under way in one direction
+    MAX_WAITING = 1_048_576       # things under way in one direction
     EVENT_CAPACITY = 4096
     SAMPLE_CAPACITY = 4096
     EVENTS_PER_STEP = 16          # more than one step can make

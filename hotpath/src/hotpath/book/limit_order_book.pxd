@@ -11,6 +11,7 @@ from hotpath.book.order_pool cimport (
     Order,
     OrderPool,
     allocate_order,
+    either,
     free_order,
     index_order,
     order_available,
@@ -69,11 +70,11 @@ cdef class LimitOrderBook:
 
 cdef inline int side_index(uint8_t side) noexcept nogil:
     """0 buy, 1 sell, -1 neither."""
-    return 0 if side == SIDE_BUY else (1 if side == SIDE_SELL else -1)
+    return <int>(side == SIDE_SELL) - <int>(side != SIDE_BUY and side != SIDE_SELL)
 
 
 cdef inline uint8_t side_character(uint8_t index) noexcept nogil:
-    return SIDE_SELL if index else SIDE_BUY
+    return <uint8_t>(SIDE_BUY + index * (SIDE_SELL - SIDE_BUY))
 
 
 cdef inline bint valid_price(int64_t price) noexcept nogil:
@@ -98,16 +99,14 @@ cdef inline void join_queue(OrderPool* pool, PriceLevels* levels, uint32_t handl
     """To the tail of the level; the order's shares are set."""
     cdef Order* order = &pool.orders[handle]
     cdef Level* queue = &levels.levels[level]
+    cdef uint32_t* link = either(queue.tail, &pool.orders[queue.tail].next, &queue.head)
     order.sequence = pool.next_sequence
     pool.next_sequence += 1
     order.price = queue.price
     order.level = level
     order.next = 0
     order.prev = queue.tail
-    if queue.tail != 0:
-        pool.orders[queue.tail].next = handle
-    else:
-        queue.head = handle
+    link[0] = handle
     queue.tail = handle
     queue.orders += 1
     queue.shares += order.shares
@@ -116,17 +115,15 @@ cdef inline void join_queue(OrderPool* pool, PriceLevels* levels, uint32_t handl
 cdef inline void leave_queue(OrderPool* pool, PriceLevels* levels, const Order* order) noexcept nogil:
     """Out of its level, which goes when this was the last order there."""
     cdef Level* queue = &levels.levels[order.level]
+    cdef uint32_t* before
+    cdef uint32_t* after
     if queue.orders == 1:
         remove_level(levels, order.side, order.level)
         return
-    if order.prev != 0:
-        pool.orders[order.prev].next = order.next
-    else:
-        queue.head = order.next
-    if order.next != 0:
-        pool.orders[order.next].prev = order.prev
-    else:
-        queue.tail = order.prev
+    before = either(order.prev, &pool.orders[order.prev].next, &queue.head)
+    after = either(order.next, &pool.orders[order.next].prev, &queue.tail)
+    before[0] = order.next
+    after[0] = order.prev
     queue.orders -= 1
     queue.shares -= order.shares
 

@@ -19,7 +19,15 @@ from hotpath.book.limit_order_book cimport (
     valid_price,
     valid_shares,
 )
-from hotpath.book.order_pool cimport Order, find_in_slot, find_order, index_order, reference_slot, unindex_order
+from hotpath.book.order_pool cimport (
+    Order,
+    either,
+    find_in_slot,
+    find_order,
+    index_order,
+    reference_slot,
+    unindex_order,
+)
 from hotpath.book.price_levels cimport find_or_add_level, level_available
 
 # A step emits at most two events and one may follow the last step; nothing starts or goes on with less room than this.
@@ -289,18 +297,15 @@ cdef class MatchingEngine:
 
     cdef inline void disown(self, const Order* order) noexcept nogil:
         """Out of its owner's list."""
-        cdef OwnerOrders* owned
+        cdef OwnerOrders* owned = &self.owners[order.owner]
+        cdef uint32_t* before
+        cdef uint32_t* after
         if order.owner == 0:
             return
-        owned = &self.owners[order.owner]
-        if order.owner_prev != 0:
-            self.pool.orders[order.owner_prev].owner_next = order.owner_next
-        else:
-            owned.head = order.owner_next
-        if order.owner_next != 0:
-            self.pool.orders[order.owner_next].owner_prev = order.owner_prev
-        else:
-            owned.tail = order.owner_prev
+        before = either(order.owner_prev, &self.pool.orders[order.owner_prev].owner_next, &owned.head)
+        after = either(order.owner_next, &self.pool.orders[order.owner_next].owner_prev, &owned.tail)
+        before[0] = order.owner_next
+        after[0] = order.owner_prev
         owned.count -= 1
 
     cdef void remove(self, uint32_t handle) noexcept nogil:
@@ -321,6 +326,7 @@ cdef class MatchingEngine:
         """Completes and announces an order that has joined its queue."""
         cdef Order* order = &self.pool.orders[handle]
         cdef OwnerOrders* owned
+        cdef uint32_t* link
         cdef EngineEvent* event
         order.owner = owner
         order.consumed = consumed
@@ -329,10 +335,8 @@ cdef class MatchingEngine:
             owned = &self.owners[owner]
             order.owner_next = 0
             order.owner_prev = owned.tail
-            if owned.tail != 0:
-                self.pool.orders[owned.tail].owner_next = handle
-            else:
-                owned.head = handle
+            link = either(owned.tail, &self.pool.orders[owned.tail].owner_next, &owned.head)
+            link[0] = handle
             owned.tail = handle
             owned.count += 1
         event = self.emit(ENGINE_RESTED, order.reference, side_character(order.side), order.price)
@@ -357,11 +361,11 @@ cdef class MatchingEngine:
     cdef inline uint32_t crossed_level(self, int side, int64_t price) noexcept nogil:
         """Best contra level that an order of this side and limit can trade with, 0 when there is none."""
         cdef uint32_t level = self.levels.sides[1 - side].best
-        if level == 0:
+        cdef int64_t inside = price - self.levels.levels[level].price
+        # inside, or its negative for a sell order
+        if level == 0 or (inside ^ -<int64_t>side) + side < 0:
             return 0
-        if side == 0:
-            return level if self.levels.levels[level].price <= price else 0
-        return level if self.levels.levels[level].price >= price else 0
+        return level
 
     cdef inline int enter(self) noexcept nogil:
         if self.pending.flags & SUBMIT_POST_ONLY and self.crossed_level(self.pending.side, self.pending.price) != 0:

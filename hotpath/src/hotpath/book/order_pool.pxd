@@ -6,6 +6,18 @@ chained through the orders themselves, so a removal moves nothing and leaves not
 cimport cython
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+# `other` for a handle, `otherwise` for 0. List ends are met at random, so a branch would be mispredicted; the empty
+# statement keeps the compiler from making one, which it does when it may compute `other` only if needed.
+cdef extern from *:
+    """
+    #include <stdint.h>
+    static inline uint32_t *hotpath_either(uint32_t handle, uint32_t *other, uint32_t *otherwise) {
+        __asm__("" : "+r"(other));
+        return handle ? other : otherwise;
+    }
+    """
+    uint32_t* either "hotpath_either" (uint32_t handle, uint32_t* other, uint32_t* otherwise) noexcept nogil
+
 cdef enum:
     LINE_BITS = 4             # slots in a cache line
     LINE_MASK = 15

@@ -63,7 +63,8 @@ cdef inline uint32_t ladder_position(const TickSize* size, int side, uint32_t pr
     cdef uint32_t ticks = <uint32_t>((<uint64_t>price * size.reciprocal) >> size.shift)
     if ticks * size.tick != price or ticks >= LADDER_SPAN:
         return LADDER_SPAN
-    return ticks if side else LADDER_SPAN - 1 - ticks
+    # from the other end for bids; sides alternate at random, so there is no branch on them
+    return (ticks ^ (<uint32_t>side - 1)) + ((<uint32_t>side - 1) & LADDER_SPAN)
 
 
 @cython.overflowcheck(False)

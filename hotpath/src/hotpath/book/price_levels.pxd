@@ -49,7 +49,7 @@ cdef struct PriceLevels:
 
 
 cdef inline int32_t level_key(int side, int32_t price) noexcept nogil:
-    return price if side else -price
+    return (price ^ (side - 1)) - (side - 1)
 
 
 cdef inline uint32_t find_level(const PriceLevels* book, int side, int32_t price) noexcept nogil:
