@@ -128,9 +128,9 @@ cdef inline void leave_queue(OrderPool* pool, PriceLevels* levels, const Order* 
     queue.shares -= order.shares
 
 
-cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t reference, uint32_t slot, int side, int32_t price,
-                          uint32_t shares) noexcept nogil:
-    """New order at the tail of its level; the reference must be new, slot its own. Returns its handle, 0 without room."""
+cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t reference, uint32_t slot, int side,
+                          int32_t price, uint32_t shares) noexcept nogil:
+    """New order at the tail of its level; the reference must be new, slot is its own. 0 when there is no room."""
     cdef uint32_t level
     cdef uint32_t handle
     cdef Order* order

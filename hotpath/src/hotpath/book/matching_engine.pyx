@@ -117,7 +117,8 @@ cdef class MatchingEngine:
             return ENGINE_DONE
         event.leaves = quantity
         if time_in_force == TIF_DAY and self.crossed_level(index, price) == 0:
-            self.place(rest(&self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity), owner, 0, token)
+            self.place(rest(&self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity), owner, 0,
+                       token)
             return ENGINE_DONE
         self.begin(order_ref, owner, index, price, quantity, 0, time_in_force, flags, token)
         return self.enter()

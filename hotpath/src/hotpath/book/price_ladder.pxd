@@ -1,8 +1,9 @@
 """Price ladder of one side: a slot per tick, and bitmaps that give the next level without a search.
 
-Positions count ticks from the side's best possible price, so on either side a smaller position is a better price. The
-ladder is cut into pages of 1,024 ticks that come from a pool as prices need them: it has no window to move. A price that
-is no multiple of the tick, lies beyond the span or finds the pool empty goes to the tree (see price_levels.pxd).
+Positions count ticks from the side's best possible price, so on either side a smaller position is a better price.
+The ladder is cut into pages of 1,024 ticks that come from a pool as prices need them: it has no window to move. A
+price that is no multiple of the tick, lies beyond the span or finds the pool empty goes to the tree (see
+price_levels.pxd).
 """
 cimport cython
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t

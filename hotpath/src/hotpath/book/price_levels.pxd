@@ -1,7 +1,7 @@
 """Price levels of both sides: a FIFO per level, found and ordered by a ladder of ticks, with a tree for other prices.
 
-Keys are -price for bids and price for asks: the best level has the smallest key on either side. Every price has a place,
-however far from the others.
+Keys are -price for bids and price for asks: the best level has the smallest key on either side. Every price has a
+place, however far from the others.
 """
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
