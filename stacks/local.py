@@ -15,10 +15,8 @@ from components.local.engine import EngineArtifact, EngineArtifactArgs, EnginePi
 from components.local.hot_path import Flow, HotPath, HotPathArgs, HotPathPorts, Place, PreTradeLimits
 from components.local.oms import Oms, OmsArgs
 from components.local.secrets import LocalSecrets, LocalSecretsArgs
-from components.local.service import Supervisor, SupervisorArgs
+from components.local.service import LOOPBACK, Supervisor, SupervisorArgs
 from stacks.settings import HOT_PATH_ROLES, LocalSettings, price4
-
-LOOPBACK = "127.0.0.1"
 
 
 def shm_prefix(run_dir: Path) -> str:

@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from components.bus import permissions
 from components.bus.nats_config import Account, AccountJetStream, JetStream, NatsServer, User, render
-from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.local.service import LOOPBACK, Service, ServiceArgs, SupervisorArgs
 from components.options import child_options
 from components.unit import HttpReadiness, Unit
 
-LOOPBACK = "127.0.0.1"
 TRADING_ACCOUNT = "TRADING"
 SYSTEM_ACCOUNT = "SYS"
 

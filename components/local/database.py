@@ -7,11 +7,10 @@ import sys
 import pulumi
 from pydantic import BaseModel, ConfigDict
 
-from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.local.service import LOOPBACK, Service, ServiceArgs, SupervisorArgs
 from components.options import child_options
 from components.unit import TcpReadiness, Unit
 
-LOOPBACK = "127.0.0.1"
 ROLE = "oms"
 DATABASE = "ironlane"
 

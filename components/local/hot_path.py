@@ -9,11 +9,10 @@ from typing import Any, Literal
 import pulumi
 from pydantic import BaseModel, ConfigDict
 
-from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.local.service import LOOPBACK, Service, ServiceArgs, SupervisorArgs
 from components.options import child_options
 from components.unit import CommandReadiness, Unit
 
-LOOPBACK = "127.0.0.1"
 HOT_ROLES = ("feed-handler", "strategy", "order-router")
 ORDER_USER = "ROUTER"
 FIRM = "IRON"

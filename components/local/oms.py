@@ -9,8 +9,8 @@ from typing import Any
 import pulumi
 from pydantic import BaseModel, ConfigDict
 
-from components.local.database import DATABASE, LOOPBACK, ROLE
-from components.local.service import Service, ServiceArgs, SupervisorArgs
+from components.local.database import DATABASE, ROLE
+from components.local.service import LOOPBACK, Service, ServiceArgs, SupervisorArgs
 from components.options import child_options
 from components.unit import HttpReadiness, Unit
 

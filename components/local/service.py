@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from components.options import child_options
 from components.unit import Unit
 
+LOOPBACK = "127.0.0.1"  # where every service of a local stack listens
 WRITE = ("install", "-D", "--mode=0600", "/dev/stdin")
 
 
