@@ -51,8 +51,8 @@ test-e2e: ## the platform up, a session, faults, down
 fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, KEEP=1: grow the corpus in the repository)
 	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(KEEP),--keep)
 
-bench: ## measure the engine (QUICK=1: briefly)
-	@$(PYTHON) -m cli bench $(if $(QUICK),--quick)
+bench: ## measure the engine (QUICK=1: briefly, PEERS=1: install what it is measured beside, ONLY=name)
+	@$(PYTHON) -m cli bench $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(foreach name,$(ONLY),--only "$(name)")
 
 fmt: ## format the code
 	@$(PYTHON) -m cli fmt

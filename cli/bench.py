@@ -13,6 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cli import bench_peers
 from cli.engine import engine_site_packages, read_manifest
 from cli.paths import Layout
 
@@ -23,6 +24,7 @@ _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="all of it briefly: shows that it works, not how fast")
+    parser.add_argument("--peers", action="store_true", help="first install what the engine is measured beside")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this benchmark (repeatable)")
     parser.add_argument("--repeats", type=int, help="measured rounds (default: 12)")
     parser.add_argument("--recorded", type=Path, help="LOBSTER message file to build a book from")
@@ -44,9 +46,12 @@ def bench(layout: Layout, args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
+    if args.peers:
+        bench_peers.install(layout)
     output: Path = args.output or layout.home / "bench" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     command = [str(layout.venv_python), "-P", "-m", "benchmarks"]
     command += ["--build", str(layout.build / "benchmarks"), "--output", str(output.resolve())]
+    command += ["--peers", str(layout.peers)]
     if args.quick:
         command.append("--quick")
     for name in args.only or ():

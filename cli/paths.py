@@ -109,6 +109,11 @@ class Layout:
         return self.logs / "debug-reports"
 
     @property
+    def peers(self) -> Path:
+        """What the benchmarks measure the engine beside."""
+        return self.home / "peers"
+
+    @property
     def stamps(self) -> Path:
         return self.home / "stamps"
 

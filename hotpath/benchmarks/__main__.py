@@ -7,8 +7,11 @@ nothing could be measured.
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -33,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the engine.")
     parser.add_argument("--build", type=Path, required=True, help="folder for the compiled loops")
     parser.add_argument("--output", type=Path, required=True, help="JSON report")
+    parser.add_argument("--peers", type=Path, required=True, help="folder with the installed peers")
     parser.add_argument("--quick", action="store_true", help="short inputs, few repeats: shows that all of it works")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this work (repeatable)")
     parser.add_argument("--repeats", type=int, help="measured rounds of each contender")
@@ -64,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: known are {', '.join(makers)}")
     cpu, peer = _pin()
-    machine = Machine(cpu, peer, libraries)
+    scratch = Path(tempfile.mkdtemp(prefix="ironlane-bench-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    machine = Machine(cpu, peer, libraries, options.peers.resolve(), scratch)
     stated = conditions(cpus, cpu, peer)
     timer = _timer_cost()
     done: list[tuple[Work, list[Outcome]]] = []

@@ -13,6 +13,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
+# what is kept of every latency distribution (name → rank): enough to plot it
+QUANTILES: Mapping[str, float] = {
+    "p1": 0.01,
+    "p5": 0.05,
+    "p10": 0.1,
+    "p25": 0.25,
+    "p50": 0.5,
+    "p75": 0.75,
+    "p90": 0.9,
+    "p95": 0.95,
+    "p99": 0.99,
+    "p99.5": 0.995,
+    "p99.9": 0.999,
+    "p99.99": 0.9999,
+    "max": 1.0,
+}
+
+
 @dataclass(frozen=True)
 class Work:
     """Input of one benchmark, the same for all contenders.
@@ -43,25 +61,32 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where things run. cpu and peer_cpu: to pin to, None = not possible; libraries: the compiled loops."""
+    """Where things run. cpu and peer_cpu: to pin to, None = not possible; libraries: the compiled loops; peers: what
+    `make bench PEERS=1` installed; scratch: a folder for inputs of other processes, gone after the run."""
 
     cpu: int | None
     peer_cpu: int | None
     libraries: Path
+    peers: Path
+    scratch: Path
 
 
 @dataclass(frozen=True)
 class Round:
     """One repeat: wall ns for the work's operations (None in a round that only timed single ones), what was counted,
-    and latency percentiles in ns of a round that timed single ones."""
+    latency in ns by the names of QUANTILES of a round that timed single ones, and the share of the wall time that the
+    work had a CPU, when it was done in another process that knows."""
 
     ns: int | None
     observed: Mapping[str, int]
     latency: Mapping[str, int] | None = None
+    cpu_share: float | None = None
 
 
 class Session(Protocol):
-    """One contender at one piece of work, warm between rounds."""
+    """One contender at one piece of work, warm between rounds. in_process: it works on the calling thread."""
+
+    in_process: bool
 
     def throughput(self) -> Round | None: ...
 

@@ -33,7 +33,7 @@ class Outcome:
     contender: str
     version: str
     rounds_ns: list[int] = field(default_factory=list)
-    cpu_shares: list[float] = field(default_factory=list)
+    cpu_shares: list[float | None] = field(default_factory=list)
     latencies: list[Mapping[str, int]] = field(default_factory=list)
     rounds: int = 0
     wrong: str | None = None
@@ -56,15 +56,17 @@ class Outcome:
 
     def cpu_ns_per_operation(self, operations: int) -> Spread | None:
         """Wall time less what other processes had of the CPU meanwhile: what a shared machine leaves comparable."""
-        return _spread([ns * share / operations for ns, share in zip(self.rounds_ns, self.cpu_shares, strict=True)])
+        known = [(ns, share) for ns, share in zip(self.rounds_ns, self.cpu_shares, strict=True) if share is not None]
+        return _spread([ns * share / operations for ns, share in known])
 
     def percentiles(self) -> dict[str, Spread]:
         names = list(self.latencies[0]) if self.latencies else []
         spreads = {name: _spread([each[name] for each in self.latencies]) for name in names}
         return {name: spread for name, spread in spreads.items() if spread is not None}
 
-    def take(self, work: Work, done: Round, cpu_share: float) -> None:
-        """Counts a round and compares what was counted with the reference. cpu_share: of the wall time, 0..1."""
+    def take(self, work: Work, done: Round, cpu_share: float | None) -> None:
+        """Counts a round and compares what was counted with the reference. cpu_share: of the wall time, 0..1;
+        None = unknown."""
         self.rounds += 1
         if done.ns is not None:
             self.rounds_ns.append(done.ns)
@@ -95,7 +97,7 @@ class Outcome:
             "cpu_ns_per_operation": _json(self.cpu_ns_per_operation(operations)),
             "latency_ns": {name: _json(spread) for name, spread in self.percentiles().items()},
             "rounds_ns": self.rounds_ns,
-            "rounds_cpu_share": [round(share, 4) for share in self.cpu_shares],
+            "rounds_cpu_share": [None if share is None else round(share, 4) for share in self.cpu_shares],
             "rounds_latency_ns": [dict(each) for each in self.latencies],
         }
 
@@ -151,7 +153,8 @@ def _repeat(work: Work, outcome: Outcome, session: Session, warm_up: bool) -> No
             done = measure()
             wall, cpu = time.perf_counter_ns() - wall, time.thread_time_ns() - cpu
         if done is not None:
-            outcome.take(work, Round(None, done.observed, None) if warm_up else done, min(1.0, cpu / max(wall, 1)))
+            share = min(1.0, cpu / max(wall, 1)) if session.in_process else done.cpu_share
+            outcome.take(work, Round(None, done.observed, None) if warm_up else done, share)
 
 
 def _guarded(outcome: Outcome, action: Callable[[], object]) -> None:

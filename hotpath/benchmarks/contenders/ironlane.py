@@ -33,6 +33,8 @@ def missing() -> str | None:
 
 
 class _Matching:
+    in_process = True
+
     def __init__(self, work: Work, machine: Machine) -> None:
         self._samples = Samples(work.operations)
         self._run = MatchingRun(work.payload, self._samples)
@@ -50,6 +52,8 @@ class _Matching:
 
 
 class _BookBuilding:
+    in_process = True
+
     def __init__(self, work: Work, machine: Machine) -> None:
         self._feed = work.payload
         self._samples = Samples(work.operations)
@@ -68,6 +72,8 @@ class _BookBuilding:
 
 
 class _Decoding:
+    in_process = True
+
     def __init__(self, work: Work, machine: Machine) -> None:
         self._feed = work.payload
         self._run = DecodeRun()
@@ -84,6 +90,8 @@ class _Decoding:
 
 
 class _OrderEntry:
+    in_process = True
+
     def __init__(self, work: Work, machine: Machine) -> None:
         self._count = work.operations
         self._samples = Samples(work.operations)
@@ -102,6 +110,8 @@ class _OrderEntry:
 
 class _Rings:
     """Two rings between this process and an echo process on another CPU."""
+
+    in_process = True
 
     def __init__(self, work: Work, machine: Machine) -> None:
         self._count = work.operations

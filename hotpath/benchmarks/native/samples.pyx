@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memset
 
+from benchmarks.contender import QUANTILES
 from hotpath.ipc.clock cimport monotonic_ns
 
 
@@ -27,13 +28,12 @@ cdef class Samples:
         self.count = 0
 
     def percentiles(self):
-        """{"p50", "p99", "p99.9", "max"} in ns (nearest rank); sorts the samples. Raises ValueError when empty."""
+        """ns at each of QUANTILES (nearest rank); sorts the samples. Raises ValueError when empty."""
         if self.count == 0:
             raise ValueError("no latency was recorded")
         with nogil:
             qsort(self.values, self.count, sizeof(uint32_t), _compare)
-        ranks = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
-        return {name: self.values[min(self.count - 1, int(rank * self.count))] for name, rank in ranks.items()}
+        return {name: self.values[min(self.count - 1, int(rank * self.count))] for name, rank in QUANTILES.items()}
 
 
 def timer_pair(Samples samples not None):

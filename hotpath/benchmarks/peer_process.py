@@ -1,0 +1,153 @@
+"""A peer in a process of its own: one JSON object per line to it, one back. Stopped (SIGSTOP) between two requests, so
+that its idle threads take nothing from the others.
+
+The program answers `{"do": "open", ...}`, `{"do": "throughput"}` and `{"do": "latency"}`. A round is
+`{"ns": 123, "cpu_ns": 120, "observed": {"trades": 1}, "latency": {"p50": 90, ...}}` with null for what was not
+measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round. `{"error": "..."}` says what went wrong. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contender import Machine, Round, Work
+
+_ANSWER_S = 600.0
+_END_S = 5.0
+_TAIL_LINES = 8
+
+
+class PeerError(Exception):
+    """The peer did not start, did not answer in time, or said that it cannot."""
+
+
+class PeerProcess:
+    """Started at once, pinned to cpus (None: not pinned). errors: file for what it writes to standard error."""
+
+    def __init__(
+        self, command: Sequence[str], errors: Path, cpus: set[int] | None, env: Mapping[str, str] | None = None
+    ) -> None:
+        self._errors = errors
+        self._answers: queue.Queue[str] = queue.Queue()
+        with errors.open("w") as stream:
+            try:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stream,
+                    text=True,
+                    start_new_session=True,
+                    env=None if env is None else {**os.environ, **env},
+                )
+            except OSError as error:
+                raise PeerError(f"cannot start {command[0]}: {error.strerror}") from None
+        if cpus is not None:
+            os.sched_setaffinity(self._process.pid, cpus)
+        # a thread, so that waiting for an answer has a time limit
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def ask(self, request: Mapping[str, Any]) -> Any:
+        """Raises PeerError."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        self._signal(signal.SIGCONT)
+        try:
+            stdin.write(json.dumps(request) + "\n")
+            stdin.flush()
+            line = self._answers.get(timeout=_ANSWER_S)
+        except OSError:
+            line = ""
+        except queue.Empty:
+            raise PeerError(f"no answer to {request['do']} within {_ANSWER_S:.0f} s") from None
+        if not line:
+            raise PeerError(f"ended at {request['do']}: {self._tail()}")
+        self._signal(signal.SIGSTOP)
+        answer = json.loads(line)
+        if isinstance(answer, dict) and "error" in answer:
+            raise PeerError(str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        self._signal(signal.SIGCONT)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            pass
+        # whatever it started goes with it
+        self._signal(signal.SIGKILL)
+        self._process.wait(_END_S)
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def _tail(self) -> str:
+        lines = self._errors.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return " | ".join(lines) or f"exit code {self._process.poll()}"
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.strip():
+                self._answers.put(line)
+        self._answers.put("")
+
+
+class PeerSession:
+    """One peer at one piece of work. opening: what the program needs to know, as in `exported`."""
+
+    in_process = False
+
+    def __init__(self, process: PeerProcess, opening: Mapping[str, Any]) -> None:
+        self._process = process
+        try:
+            process.ask({"do": "open", **opening})
+        except BaseException:
+            process.close()
+            raise
+
+    def throughput(self) -> Round | None:
+        return self._round("throughput")
+
+    def latency(self) -> Round | None:
+        return self._round("latency")
+
+    def close(self) -> None:
+        self._process.close()
+
+    def _round(self, do: str) -> Round | None:
+        answer = self._process.ask({"do": do})
+        if answer is None:
+            return None
+        ns, cpu_ns = answer["ns"], answer.get("cpu_ns")
+        return Round(ns, answer["observed"], answer["latency"], min(1.0, cpu_ns / ns) if ns and cpu_ns else None)
+
+
+def exported(work: Work, machine: Machine) -> dict[str, Any]:
+    """The work's input as a file, written once, with the numbers that describe it: what every peer is opened with.
+
+    matching: packed `Command` structs (native/order_flow.pxd), `prefill` of them before the timed `count`;
+    book-building and decoding: ITCH messages, each after its length (u16 big-endian).
+    """
+    opening: dict[str, Any] = {"work": work.name, "kind": work.kind, "count": work.operations}
+    if work.kind == "matching":
+        data, more = work.payload.commands_bytes, {"prefill": work.payload.prefill}
+    else:
+        data, more = lambda: work.payload.data, {"symbol": work.payload.symbol, "locate": work.payload.locate}
+    file = machine.scratch / f"{work.name}.bin"
+    if not file.exists():
+        file.write_bytes(data())
+    return {**opening, **more, "file": str(file)}
