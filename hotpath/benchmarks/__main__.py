@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="JSON report")
     parser.add_argument("--peers", type=Path, required=True, help="folder with the installed peers")
     parser.add_argument("--quick", action="store_true", help="short inputs, few repeats: shows that all of it works")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this work (repeatable)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this work, or all whose names begin with it (repeatable)")
     parser.add_argument("--repeats", type=int, help="measured rounds of each contender")
     parser.add_argument("--recorded", type=Path, help="LOBSTER message file")
     options = parser.parse_args(arguments)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = QUICK if options.quick else FULL
     cpus = len(os.sched_getaffinity(0))
     makers = Workloads(scale, options.recorded, cpus).makers()
-    unknown = sorted(set(options.only or ()) - set(makers))
+    unknown = [name for name in options.only or () if not any(_is_meant(name, made) for made in makers)]
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: known are {', '.join(makers)}")
     cpu, peer = _pin()
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done: list[tuple[Work, list[Outcome]]] = []
     skipped: list[Skipped] = []
     for name, make in makers.items():
-        if options.only and name not in options.only:
+        if options.only and not any(_is_meant(only, name) for only in options.only):
             continue
         began = time.monotonic()
         with err.status(f"{name}: preparing") as line:
@@ -98,6 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_json(options.output, done, skipped, stated, timer)
     print(f"report: {options.output}")
     return _verdict([outcome for _, outcomes in done for outcome in outcomes])
+
+
+def _is_meant(only: str, name: str) -> bool:
+    """`ring` means `ring-round-trip` and `ring-one-way`."""
+    return name == only or name.startswith(f"{only}-")
 
 
 def _progress(line: Status, name: str, text: str) -> None:

@@ -37,6 +37,11 @@ class Work:
 
     kind chooses the sessions; expected is what a correct contender counts in every round (a contender may count fewer
     things, not different ones); payload is the kind's own input.
+
+    Works of one group are one section of the report and one set of plots: they share the title and differ in the case
+    (a rate, a size, a mode), and follow each other in the order in which the cases are shown.
+
+    prefixes: what is expected after fewer operations, for contenders that would take minutes for all of them.
     """
 
     name: str
@@ -48,6 +53,9 @@ class Work:
     payload: Any
     statistics: Mapping[str, int | float] = field(default_factory=dict)
     latency_title: str = "per operation"
+    group: str = ""
+    case: str = ""
+    prefixes: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Skipped:
     name: str
     title: str
     reason: str
+    group: str = ""
+    case: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,18 @@ class Machine:
 class Round:
     """One repeat: wall ns for the work's operations (None in a round that only timed single ones), what was counted,
     latency in ns by the names of QUANTILES of a round that timed single ones, and the share of the wall time that the
-    work had a CPU, when it was done in another process that knows."""
+    work had a CPU, when it was done in another process that knows.
+
+    operations: when it was fewer than the work's, one of Work.prefixes. stages: latency of each part of an operation,
+    in the order of the parts. figures: what else was measured, the unit in the name (`bytes_per_order`)."""
 
     ns: int | None
     observed: Mapping[str, int]
     latency: Mapping[str, int] | None = None
     cpu_share: float | None = None
+    operations: int | None = None
+    stages: Mapping[str, Mapping[str, int]] | None = None
+    figures: Mapping[str, float] | None = None
 
 
 class Session(Protocol):

@@ -59,11 +59,11 @@ def show(
 def _row(work: Work, outcome: Outcome, ours: Outcome | None) -> tuple[str, ...]:
     if outcome.missing is not None:
         return outcome.contender, "", "", "", "", "", f"missing: {outcome.missing}"
-    rate, each = outcome.per_second(work.operations), outcome.ns_per_operation(work.operations)
+    rate, each = outcome.per_second(), outcome.ns_per_operation()
     percentiles = outcome.percentiles()
     latency = " / ".join(_span(percentiles[name], "{:.0f}") for name in ("p50", "p99", "p99.9") if name in percentiles)
     ratio = ""
-    our_rate = ours.per_second(work.operations) if ours is not None else None
+    our_rate = ours.per_second() if ours is not None else None
     if ours is not outcome and our_rate is not None and rate is not None:
         ratio = f"{rate.median / our_rate.median:.2f}"
     millions = None if rate is None else Spread(rate.median / 1e6, rate.minimum / 1e6, rate.maximum / 1e6)
@@ -71,11 +71,19 @@ def _row(work: Work, outcome: Outcome, ours: Outcome | None) -> tuple[str, ...]:
         outcome.contender,
         _span(millions, "{:.2f}"),
         _span(each, "{:.1f}"),
-        _span(outcome.cpu_ns_per_operation(work.operations), "{:.1f}"),
+        _span(outcome.cpu_ns_per_operation(), "{:.1f}"),
         latency,
         ratio,
-        outcome.result(),
+        _result(work, outcome),
     )
+
+
+def _result(work: Work, outcome: Outcome) -> str:
+    if outcome.wrong is not None:
+        return f"WRONG: {outcome.wrong}"
+    if outcome.failed is not None or outcome.rounds == 0:
+        return f"FAILED: {outcome.failed or 'nothing was measured'}"
+    return "verified" if outcome.operations == work.operations else f"verified, first {outcome.operations:,} operations"
 
 
 def _span(spread: Spread | None, form: str) -> str:
@@ -106,7 +114,7 @@ def write_json(
                 "latency": work.latency_title,
                 "statistics": work.statistics,
                 "expected": work.expected,
-                "contenders": [each.as_json(work.operations) for each in outcomes],
+                "contenders": [each.as_json() for each in outcomes],
             }
             for work, outcomes in done
         ],

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -28,62 +28,91 @@ class Spread:
 
 @dataclass
 class Outcome:
-    """One contender at one piece of work. wrong: what it counted otherwise than the reference; failed: why it ended."""
+    """One contender at one piece of work. wrong: what it counted otherwise than the reference; failed: why it ended.
+
+    operations: in each of its rounds; fewer than the work's when it did only the first of them.
+    """
 
     contender: str
     version: str
+    operations: int
+    missing: str | None = None
     rounds_ns: list[int] = field(default_factory=list)
     cpu_shares: list[float | None] = field(default_factory=list)
     latencies: list[Mapping[str, int]] = field(default_factory=list)
+    stages: list[Mapping[str, Mapping[str, int]]] = field(default_factory=list)
+    figures: list[Mapping[str, float]] = field(default_factory=list)
     rounds: int = 0
     wrong: str | None = None
     failed: str | None = None
-    missing: str | None = None
 
     def verified(self) -> bool:
         return self.rounds > 0 and self.wrong is None and self.failed is None
 
-    def result(self) -> str:
-        if self.verified():
-            return "verified"
-        return f"WRONG: {self.wrong}" if self.wrong is not None else f"FAILED: {self.failed or 'nothing was measured'}"
+    def per_second(self) -> Spread | None:
+        return _spread([self.operations * 1e9 / ns for ns in self.rounds_ns])
 
-    def per_second(self, operations: int) -> Spread | None:
-        return _spread([operations * 1e9 / ns for ns in self.rounds_ns])
+    def ns_per_operation(self) -> Spread | None:
+        return _spread([ns / self.operations for ns in self.rounds_ns])
 
-    def ns_per_operation(self, operations: int) -> Spread | None:
-        return _spread([ns / operations for ns in self.rounds_ns])
-
-    def cpu_ns_per_operation(self, operations: int) -> Spread | None:
+    def cpu_ns_per_operation(self) -> Spread | None:
         """Wall time less what other processes had of the CPU meanwhile: what a shared machine leaves comparable."""
         known = [(ns, share) for ns, share in zip(self.rounds_ns, self.cpu_shares, strict=True) if share is not None]
-        return _spread([ns * share / operations for ns, share in known])
+        return _spread([ns * share / self.operations for ns, share in known])
+
+    def times_of(self, other: Outcome) -> Spread | None:
+        """Its time per operation over the other's, round by round: what both met in a round cancels out."""
+        pairs = zip(self.rounds_ns, other.rounds_ns, strict=False)
+        return _spread([(mine / self.operations) / (theirs / other.operations) for mine, theirs in pairs])
 
     def percentiles(self) -> dict[str, Spread]:
-        names = list(self.latencies[0]) if self.latencies else []
-        spreads = {name: _spread([each[name] for each in self.latencies]) for name in names}
-        return {name: spread for name, spread in spreads.items() if spread is not None}
+        return _spreads(self.latencies)
+
+    def stage_percentiles(self) -> dict[str, dict[str, Spread]]:
+        names = list(self.stages[0]) if self.stages else []
+        return {name: _spreads([each[name] for each in self.stages if name in each]) for name in names}
+
+    def figure_spreads(self) -> dict[str, Spread]:
+        return _spreads(self.figures)
 
     def take(self, work: Work, done: Round, cpu_share: float | None) -> None:
         """Counts a round and compares what was counted with the reference. cpu_share: of the wall time, 0..1;
         None = unknown."""
         self.rounds += 1
+        expected = self._expected(work, done)
         if done.ns is not None:
             self.rounds_ns.append(done.ns)
             self.cpu_shares.append(cpu_share)
         if done.latency is not None:
             self.latencies.append(done.latency)
+        if done.stages is not None:
+            self.stages.append(done.stages)
+        if done.figures is not None:
+            self.figures.append(done.figures)
         differences = [
-            f"{name} {value}, expected {work.expected[name]}"
+            f"{name} {value}, expected {expected[name]}"
             for name, value in done.observed.items()
-            if name in work.expected and value != work.expected[name]
+            if name in expected and value != expected[name]
         ]
-        if not done.observed.keys() & work.expected.keys():
+        if not done.observed.keys() & expected.keys():
             differences.append("nothing was counted that can be compared")
         if differences and self.wrong is None:
             self.wrong = f"round {self.rounds}: {'; '.join(differences)}"
 
-    def as_json(self, operations: int) -> dict[str, Any]:
+    def _expected(self, work: Work, done: Round) -> Mapping[str, int]:
+        """The reference for as many operations as it did."""
+        count = work.operations if done.operations is None else done.operations
+        if self.rounds == 1:
+            self.operations = count
+        elif count != self.operations:
+            raise ValueError(f"{count} operations in a round, {self.operations} in those before")
+        if count == work.operations:
+            return work.expected
+        if count not in work.prefixes:
+            raise ValueError(f"{count} of {work.operations} operations, for which {work.name} has no reference")
+        return work.prefixes[count]
+
+    def as_json(self) -> dict[str, Any]:
         return {
             "contender": self.contender,
             "version": self.version,
@@ -91,15 +120,28 @@ class Outcome:
             "verified": self.verified(),
             "wrong": self.wrong,
             "failed": self.failed,
+            "operations": self.operations,
             "rounds": self.rounds,
-            "operations_per_second": _json(self.per_second(operations)),
-            "ns_per_operation": _json(self.ns_per_operation(operations)),
-            "cpu_ns_per_operation": _json(self.cpu_ns_per_operation(operations)),
-            "latency_ns": {name: _json(spread) for name, spread in self.percentiles().items()},
+            "operations_per_second": _json(self.per_second()),
+            "ns_per_operation": _json(self.ns_per_operation()),
+            "cpu_ns_per_operation": _json(self.cpu_ns_per_operation()),
+            "latency_ns": _json_of(self.percentiles()),
+            "stages_ns": {name: _json_of(spreads) for name, spreads in self.stage_percentiles().items()},
+            "figures": _json_of(self.figure_spreads()),
             "rounds_ns": self.rounds_ns,
             "rounds_cpu_share": [None if share is None else round(share, 4) for share in self.cpu_shares],
             "rounds_latency_ns": [dict(each) for each in self.latencies],
         }
+
+
+def _spreads(rounds: Sequence[Mapping[str, float]]) -> dict[str, Spread]:
+    names = list(rounds[0]) if rounds else []
+    spreads = {name: _spread([each[name] for each in rounds if name in each]) for name in names}
+    return {name: spread for name, spread in spreads.items() if spread is not None}
+
+
+def _json_of(spreads: Mapping[str, Spread]) -> dict[str, Any]:
+    return {name: _json(spread) for name, spread in spreads.items()}
 
 
 def _json(spread: Spread | None) -> dict[str, float] | None:
@@ -121,7 +163,7 @@ def run_work(
             open_session = contender.SESSIONS.get(work.kind)
             if open_session is None:
                 continue
-            outcome = Outcome(contender.NAME, contender.VERSION, missing=contender.missing())
+            outcome = Outcome(contender.NAME, contender.VERSION, work.operations, contender.missing())
             outcomes.append(outcome)
             if outcome.missing is None:
                 _guarded(outcome, partial(_open, outcome, open_session, work, machine, taking_part))
@@ -154,7 +196,7 @@ def _repeat(work: Work, outcome: Outcome, session: Session, warm_up: bool) -> No
             wall, cpu = time.perf_counter_ns() - wall, time.thread_time_ns() - cpu
         if done is not None:
             share = min(1.0, cpu / max(wall, 1)) if session.in_process else done.cpu_share
-            outcome.take(work, Round(None, done.observed, None) if warm_up else done, share)
+            outcome.take(work, replace(done, ns=None, latency=None, stages=None, figures=None) if warm_up else done, share)
 
 
 def _guarded(outcome: Outcome, action: Callable[[], object]) -> None:
