@@ -10,7 +10,8 @@ from cli.bootstrap import BootstrapError, ensure
 from cli.engine import build_variables
 from cli.paths import repository_layout
 
-NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "fuzz"}
+NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "bench-gate", "fuzz"}
+NEEDS_PLOTS = {"bench", "backtest"}
 URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a build that is due must not delay them
 
 
@@ -25,7 +26,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if not URGENT.intersection(own) or not layout.venv_python.exists():
-            ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(own)), build=build)
+            ensure(
+                layout,
+                tests=bool(NEEDS_TEST_TOOLS.intersection(own)),
+                plots=bool(NEEDS_PLOTS.intersection(own)),
+                own_strategies=_own_strategies(own),
+                build=build,
+            )
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -36,6 +43,13 @@ def main() -> int:
     python = str(layout.venv_python)
     os.chdir(layout.root)
     return os.execve(python, [python, "-m", "cli.main", *arguments], os.environ)
+
+
+def _own_strategies(arguments: list[str]) -> str | None:
+    """Before the command line proper can be read: the engine is built first."""
+    if "engine" not in arguments or "--strategies" not in arguments[:-1]:
+        return None
+    return arguments[arguments.index("--strategies") + 1]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """`bench`: measure the installed engine on this machine.
 
 The measuring runs in a process of its own, with the project's Python and the engine of the last build on its path.
+The report of a whole run becomes part of the repository, `docs/benchmarks/`; that of a part of it, or of a brief one,
+goes to `.ironlane/bench/<time>/`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from cli import bench_peers
 from cli.engine import engine_site_packages, read_manifest
 from cli.paths import Layout
 
-_LIMIT_S = 3600
+PUBLISHED = Path("docs", "benchmarks")
+_LIMIT_S = 3 * 3600
 _STOP_S = 10
 _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -25,10 +28,12 @@ _PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="all of it briefly: shows that it works, not how fast")
     parser.add_argument("--peers", action="store_true", help="first install what the engine is measured beside")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this benchmark (repeatable)")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="only this work, or all that begin with it (repeatable)"
+    )
     parser.add_argument("--repeats", type=int, help="measured rounds (default: 12)")
     parser.add_argument("--recorded", type=Path, help="LOBSTER message file to build a book from")
-    parser.add_argument("--output", type=Path, help="JSON report (default: .ironlane/bench/<time>.json)")
+    parser.add_argument("--output", type=Path, help="folder of the report (default: see above)")
 
 
 def bench(layout: Layout, args: argparse.Namespace) -> int:
@@ -48,10 +53,12 @@ def bench(layout: Layout, args: argparse.Namespace) -> int:
         return 1
     if args.peers:
         bench_peers.install(layout)
-    output: Path = args.output or layout.home / "bench" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    output = _report_folder(layout, args)
     command = [str(layout.venv_python), "-P", "-m", "benchmarks"]
     command += ["--build", str(layout.build / "benchmarks"), "--output", str(output.resolve())]
     command += ["--peers", str(layout.peers)]
+    if output.resolve() == layout.root / PUBLISHED:
+        command += ["--how", "../benchmarks.md"]
     if args.quick:
         command.append("--quick")
     for name in args.only or ():
@@ -64,6 +71,15 @@ def bench(layout: Layout, args: argparse.Namespace) -> int:
     env = {name: value for name, value in os.environ.items() if name not in _PYTHON_VARIABLES}
     env["PYTHONPATH"] = os.pathsep.join(str(path) for path in (layout.root / "hotpath", *packages))
     return _run(command, layout.root / "hotpath", env)
+
+
+def _report_folder(layout: Layout, args: argparse.Namespace) -> Path:
+    """Nothing tracked is touched by a run that does not measure everything in full."""
+    if args.output is not None:
+        return Path(args.output)
+    if args.quick or args.only or args.repeats is not None:
+        return layout.home / "bench" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    return layout.root / PUBLISHED
 
 
 def _recorded_session(layout: Layout) -> Path | None:

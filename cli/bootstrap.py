@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from cli import engine as engines
-from cli import prerequisites
+from cli import prerequisites, strategies
 from cli.paths import Layout, repository_layout
 from cli.sources import digest, package_files
 from cli.steps import BootstrapError, CommandError, Step, StepLog, run_steps
@@ -47,6 +47,7 @@ class _Plan:
     layout: Layout
     env: Mapping[str, str]
     tests: bool
+    plots: bool
     build: Mapping[str, str]
 
     @property
@@ -65,7 +66,7 @@ class _Plan:
         compiler = prerequisites.compiler(self.env) or ""
         engine = digest(
             [*package_files(layout.root / "hotpath"), layout.requirements / "engine.txt"],
-            *(wire, self.flavour, _identity(compiler), *(self.env.get(name, "") for name in _BUILD_VARIABLES)),
+            *(wire, self._strategies(), self.flavour, _identity(compiler), *(self.env.get(name, "") for name in _BUILD_VARIABLES)),
             base=layout.root,
         )
         steps = [
@@ -120,7 +121,23 @@ class _Plan:
                     "check that the package registry can be reached",
                 )
             )
+        if self.plots:
+            plot = layout.requirements / "plot.txt"
+            steps.append(
+                Step(
+                    "plots",
+                    "what draws plots",
+                    digest([plot], environment),
+                    (layout.venv_python,),
+                    lambda log: self._pip_install(log, "--require-hashes", "-r", str(plot)),
+                    "check that the package registry can be reached",
+                )
+            )
         return steps
+
+    def _strategies(self) -> str:
+        found = strategies.files(self.layout)
+        return digest(found.values(), *found)
 
     def _toolchain_outputs(self) -> tuple[Path, ...]:
         selection = pulumi_cli.selected(self.layout)
@@ -221,6 +238,8 @@ def ensure(
     layout: Layout,
     *,
     tests: bool = False,
+    plots: bool = False,
+    own_strategies: str | None = None,
     recheck_plugin: bool = False,
     build: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
@@ -228,13 +247,16 @@ def ensure(
 ) -> list[str]:
     """Brings the clone up to date; returns the keys of the steps that ran. Raises BootstrapError, nothing else.
 
+    own_strategies: folder to build into the engine from now on, see `strategies.remember`.
     build: `build_variables` of the engine to have; the release build when not given. The others are left as they are.
     """
     env = dict(os.environ if env is None else env)
     # our own build must not count as a pulumi that the machine has
     kept = [entry for entry in env.get("PATH", os.defpath).split(os.pathsep) if Path(entry) != layout.toolchain_bin]
     wanted = engines.build_variables(debug=False) if build is None else build
-    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, tests, wanted)
+    if own_strategies is not None:
+        strategies.remember(layout, own_strategies)
+    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, tests, plots or tests, wanted)
     if recheck_plugin:
         (layout.stamps / "plugin.json").unlink(missing_ok=True)
     if not [step for step in plan.steps() if step.due(layout.stamps)]:

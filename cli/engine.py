@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cli import strategies
 from cli.paths import Layout, repository_layout
 from cli.sources import file_sha256, stage
 from rehearsal.toolchain.pulumi_cli import Runner
@@ -69,10 +70,10 @@ def flavour_of(env: Mapping[str, str]) -> str:
     return "-".join([env.get("HOTPATH_BUILD") or RELEASE, *filter(None, wanted)])
 
 
-def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str], lock: Mapping[str, str]) -> Wheel:
+def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str], more: Mapping[str, bytes]) -> Wheel:
     """Builds package (a folder of the repository) from a staged copy into the artifacts, and writes its manifest.
 
-    lock: further files, by name below src. The same sources, compiler and Python give the same bytes in any folder.
+    more: further files, by name below src. The same sources, compiler and Python give the same bytes in any folder.
     Each flavour of the engine has its own build tree and manifest: only the release build can become the pinned one.
     """
     flavour = flavour_of(env) if package == ENGINE else RELEASE
@@ -81,11 +82,7 @@ def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str
     if setup.exists() and tree.exists() and not _same(setup, tree / "setup.py"):
         shutil.rmtree(tree)  # other compiler flags: nothing built earlier counts
     tree.mkdir(parents=True, exist_ok=True)
-    stage(layout.root / package, tree)
-    for name, content in lock.items():
-        target = tree / "src" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content)
+    stage(layout.root / package, tree, {f"src/{name}": content for name, content in more.items()})
     out = tree / "build" / "wheel"
     shutil.rmtree(out, ignore_errors=True)
     build_env = {**env, "SOURCE_DATE_EPOCH": _EPOCH, "PYTHONHASHSEED": "0"}
@@ -124,12 +121,13 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def build_engine(layout: Layout, wire: Wheel, run: Runner, env: Mapping[str, str]) -> Wheel:
-    """Compiles the engine. Raises what `run` raises."""
-    locks = {
-        _RUNTIME_LOCK: (layout.requirements / "engine.txt").read_text(),
-        _WIRE_LOCK: f"{wire.file} --hash=sha256:{wire.sha256}\n",
+    """Compiles the engine, strategies included. Raises what `run` raises, and BootstrapError."""
+    more = {
+        _RUNTIME_LOCK: (layout.requirements / "engine.txt").read_bytes(),
+        _WIRE_LOCK: f"{wire.file} --hash=sha256:{wire.sha256}\n".encode(),
+        **strategies.contents(layout),
     }
-    return build_wheel(layout, ENGINE, run, env, locks)
+    return build_wheel(layout, ENGINE, run, env, more)
 
 
 def read_manifest(layout: Layout, package: str = ENGINE, flavour: str = RELEASE) -> Wheel | None:

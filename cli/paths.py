@@ -91,6 +91,11 @@ class Layout:
         return self.engines / sha256
 
     @property
+    def own_strategies(self) -> Path:
+        """Names the folder of the user's own strategies that are built into the engine."""
+        return self.home / "strategies"
+
+    @property
     def run(self) -> Path:
         return self.home / "run"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # what builds and tools leave beside sources
@@ -50,19 +50,21 @@ def file_sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def stage(package: Path, target: Path) -> None:
-    """Makes target hold the package's sources, and what earlier builds left there; unchanged files keep their time."""
-    files = package_files(package)
-    wanted = {file.relative_to(package) for file in files}
+def stage(package: Path, target: Path, more: Mapping[str, bytes]) -> None:
+    """Makes target hold the package's sources, and what earlier builds left there; unchanged files keep their time.
+
+    more: further files, by their names below target.
+    """
+    wanted = {file.relative_to(package): file.read_bytes() for file in package_files(package)}
+    wanted |= {Path(name): content for name, content in more.items()}
     for old in [path for path in target.rglob("*") if path.is_file()]:
         name = old.relative_to(target)
         if name.parts[0] == "build":
             continue
         if name not in wanted:
             old.unlink()
-    for file in files:
-        copy = target / file.relative_to(package)
-        content = file.read_bytes()
+    for name, content in wanted.items():
+        copy = target / name
         if copy.exists() and copy.read_bytes() == content:
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)

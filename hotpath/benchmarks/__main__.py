@@ -1,4 +1,4 @@
-"""`python -m benchmarks --build FOLDER --output FILE`: measure, print the table, write the JSON.
+"""`python -m benchmarks --build FOLDER --output FOLDER`: measure, print the tables, write them with JSON and plots.
 
 Exit code 1 when our own counts differ from the reference or our run fails (a wrong rival is shown as wrong), 2 when
 nothing could be measured.
@@ -16,31 +16,31 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.status import Status
 
 from benchmarks.build import BuildError, ensure_built
 from benchmarks.conditions import conditions
-from benchmarks.contender import Machine, Skipped, Work
-
-if TYPE_CHECKING:
-    from benchmarks.runner import Outcome
+from benchmarks.contender import Machine, Skipped
+from benchmarks.publish import publish
+from benchmarks.report import OURS, Done, as_data
+from benchmarks.runner import Outcome, run_work
+from benchmarks.tables import show
 
 TIMER_SAMPLES = 200_000
-OURS = "ironlane"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the engine.")
     parser.add_argument("--build", type=Path, required=True, help="folder for the compiled loops")
-    parser.add_argument("--output", type=Path, required=True, help="JSON report")
+    parser.add_argument("--output", type=Path, required=True, help="folder for results.json, results.md, plots")
     parser.add_argument("--peers", type=Path, required=True, help="folder with the installed peers")
     parser.add_argument("--quick", action="store_true", help="short inputs, few repeats: shows that all of it works")
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this work, or all whose names begin with it (repeatable)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only these works (repeatable)")
     parser.add_argument("--repeats", type=int, help="measured rounds of each contender")
     parser.add_argument("--recorded", type=Path, help="LOBSTER message file")
+    parser.add_argument("--how", help="page that explains the works, as results.md links to it")
     options = parser.parse_args(arguments)
     if options.repeats is not None and not 1 <= options.repeats <= 1000:
         parser.error(f"--repeats {options.repeats}: must be 1 to 1000")
@@ -57,8 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # only now can the compiled loops be imported
     from benchmarks.contenders import contenders
-    from benchmarks.report import show, write_json
-    from benchmarks.runner import run_work
     from benchmarks.workloads import FULL, QUICK, Workloads
 
     scale = QUICK if options.quick else FULL
@@ -73,16 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = Machine(cpu, peer, libraries, options.peers.resolve(), scratch)
     stated = conditions(cpus, cpu, peer)
     timer = _timer_cost()
-    done: list[tuple[Work, list[Outcome]]] = []
-    skipped: list[Skipped] = []
+    done: list[Done] = []
+    broken = 0
     for name, make in makers.items():
         if options.only and not any(_is_meant(only, name) for only in options.only):
             continue
         began = time.monotonic()
         with err.status(f"{name}: preparing") as line:
-            work = make()
+            try:
+                work = make()
+            except Exception as error:  # the others are still worth their time
+                broken = 1
+                work = Skipped(name, name, f"FAILED to prepare: {type(error).__name__}: {error}")
             if isinstance(work, Skipped):
-                skipped.append(work)
+                done.append(work)
                 err.print(f"{name}: skipped, {work.reason}")
                 continue
             outcomes = run_work(
@@ -94,15 +96,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         done.append((work, outcomes))
         err.print(f"{name}: {time.monotonic() - began:.1f} s")
-    show(Console(highlight=False, width=None if sys.stdout.isatty() else 200), done, skipped, stated, timer)
-    write_json(options.output, done, skipped, stated, timer)
-    print(f"report: {options.output}")
-    return _verdict([outcome for _, outcomes in done for outcome in outcomes])
+    data = as_data(done, stated, timer)
+    show(Console(highlight=False, width=None if sys.stdout.isatty() else 200), data)
+    print(f"report: {publish(options.output, data, options.how)}")
+    return max(broken, _verdict([outcome for each in done if not isinstance(each, Skipped) for outcome in each[1]]))
+
 
 
 def _is_meant(only: str, name: str) -> bool:
     """`ring` means `ring-round-trip` and `ring-one-way`."""
-    return name == only or name.startswith(f"{only}-")
+    return f"{name}-".startswith(f"{only}-")
 
 
 def _progress(line: Status, name: str, text: str) -> None:

@@ -18,7 +18,7 @@ from benchmarks import native
 HERE = Path(native.__file__).resolve().parent
 MODULES = ("samples", "order_flow", "matching", "feed", "order_entry", "ring_loops")
 # inlined engine code must be compiled here as it is in the wheel
-COMPILE_ARGS = ("-std=gnu11", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code", "-O3", "-g0", "-fno-plt")
+COMPILE_ARGS = ("-std=gnu11", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code", "-O2", "-g0", "-fno-plt")
 DIRECTIVES = {
     "language_level": 3,
     "cdivision": True,
