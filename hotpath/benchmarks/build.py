@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -29,6 +30,7 @@ DIRECTIVES = {
     "overflowcheck": False,
     "freethreading_compatible": True,
 }
+GATE_MODULES = ("samples", "order_flow", "matching", "feed", "order_entry", "gate_loops")
 _TIMEOUT_S = 600
 
 
@@ -42,38 +44,39 @@ def engine_packages() -> Path:
     return Path(where).resolve().parent
 
 
-def ensure_built(folder: Path) -> Path:
+def ensure_built(folder: Path, modules: Sequence[str] = MODULES, defines: Sequence[str] = ()) -> Path:
     """Compiles below folder what is out of date and makes it importable; returns the path of the libraries.
 
-    Raises BuildError.
+    defines: for the C preprocessor. Raises BuildError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / _digest()
+    target = folder / _digest(modules, defines)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (target / ".complete").exists():
             for old in folder.iterdir():
                 if old.is_dir():
                     shutil.rmtree(old)
-            _compile(target)
+            _compile(target, modules, defines)
             (target / ".complete").touch()
     libraries = target / "benchmarks" / "native"
-    use(libraries)
+    use(libraries, modules)
     return libraries
 
 
-def use(libraries: Path) -> None:
+def use(libraries: Path, modules: Sequence[str] = MODULES) -> None:
     """Makes loops compiled earlier importable. Raises BuildError when they do not load."""
     native.__path__.append(str(libraries))
-    for name in MODULES:
+    for name in modules:
         try:
             import_module(f"benchmarks.native.{name}")
         except ImportError as error:
             raise BuildError(f"benchmarks.native.{name}: {error}; delete {libraries.parents[1]}") from None
 
 
-def _digest() -> str:
-    total = hashlib.sha256(repr((sys.version, COMPILE_ARGS, DIRECTIVES, os.environ.get("CC"))).encode())
+def _digest(modules: Sequence[str], defines: Sequence[str]) -> str:
+    settings = (sys.version, COMPILE_ARGS, DIRECTIVES, os.environ.get("CC"), tuple(modules), tuple(defines))
+    total = hashlib.sha256(repr(settings).encode())
     packages = engine_packages()
     total.update(str(packages).encode())
     files = [*sorted(HERE.glob("*.p[yx]*")), *sorted((packages / "hotpath").rglob("*.pxd"))]
@@ -82,9 +85,10 @@ def _digest() -> str:
     return total.hexdigest()[:16]
 
 
-def _compile(target: Path) -> None:
+def _compile(target: Path, modules: Sequence[str], defines: Sequence[str]) -> None:
     """In a process of its own: the build tools change much of the process that runs them."""
-    command = [sys.executable, "-P", "-m", "benchmarks.compile", str(target)]
+    command = [sys.executable, "-P", "-m", "benchmarks.compile", str(target), *modules]
+    command += [f"-D{name}" for name in defines]
     try:
         done = subprocess.run(
             command, cwd=HERE.parents[1], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False

@@ -1,21 +1,23 @@
-"""`python -m benchmarks.compile TARGET`: C from every .pyx of benchmarks.native, and libraries from that."""
+"""`python -m benchmarks.compile TARGET MODULE... -DNAME...`: C from the named .pyx of benchmarks.native, libraries
+from that."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.build import COMPILE_ARGS, DIRECTIVES, HERE, MODULES, engine_packages
+from benchmarks.build import COMPILE_ARGS, DIRECTIVES, HERE, engine_packages
 
 # neither has type information
 _cython: Any = import_module("Cython.Build")
 _setuptools: Any = import_module("setuptools")
 
 
-def main(target: Path) -> None:
+def main(target: Path, modules: Sequence[str], defines: Sequence[str]) -> None:
     packages = str(engine_packages())
     jobs = len(os.sched_getaffinity(0))
     extensions = [
@@ -23,9 +25,9 @@ def main(target: Path) -> None:
             f"benchmarks.native.{name}",
             [str(HERE / f"{name}.pyx")],
             include_dirs=[packages],
-            extra_compile_args=list(COMPILE_ARGS),
+            extra_compile_args=[*COMPILE_ARGS, *defines],
         )
-        for name in MODULES
+        for name in modules
     ]
     built = _cython.cythonize(
         extensions,
@@ -44,4 +46,9 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    given = sys.argv[2:]
+    main(
+        Path(sys.argv[1]),
+        [each for each in given if not each.startswith("-D")],
+        [each for each in given if each.startswith("-D")],
+    )

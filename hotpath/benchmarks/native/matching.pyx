@@ -9,7 +9,16 @@ from hotpath.book.matching_engine cimport (CANCEL_USER, ENGINE_EXECUTED, ENGINE_
                                            TIF_IOC, EngineEvent, MatchingEngine)
 from hotpath.ipc.clock cimport monotonic_ns
 
+cdef extern from *:
+    """
+    #ifndef IRONLANE_SLOWDOWN
+    #define IRONLANE_SLOWDOWN 0
+    #endif
+    """
+    const bint SLOWDOWN "IRONLANE_SLOWDOWN"    # a lookup more per command: what the instruction gate must notice
+
 cdef struct Totals:
+    uint64_t found
     uint64_t trades
     uint64_t volume
     uint64_t rejected
@@ -20,6 +29,8 @@ cdef inline void _execute(MatchingEngine engine, const Command* command, Totals*
     cdef int status
     cdef uint32_t i
     cdef const EngineEvent* event
+    if SLOWDOWN:
+        totals.found += engine.find(command.reference) != 0
     if command.kind == COMMAND_MOVE:
         status = engine.replace(command.reference, command.new_reference, command.price, command.quantity, TIF_DAY, 0, 0)
     elif command.kind == COMMAND_NEW:
@@ -68,6 +79,7 @@ cdef class MatchingRun:
         cdef const Command* commands = self.flow.commands
         cdef uint32_t first = self.flow.prefill
         cdef uint32_t last = first + self.flow.count
+        totals.found = 0
         totals.trades = 0
         totals.volume = 0
         totals.rejected = 0
