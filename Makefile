@@ -1,6 +1,6 @@
 # Each target is one call into code; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status logs session reconcile kill rearm test test-slow test-debug test-e2e fuzz bench fmt lint
+.PHONY: help up preview down status logs session reconcile kill rearm test test-slow test-debug test-e2e fuzz bench bench-gate engine backtest fmt lint
 
 STACK ?= local
 PYTHON ?= python3
@@ -36,6 +36,12 @@ kill: ## cancel everything, refuse new orders until re-armed (REASON="why")
 rearm: ## clear a kill, after a look at why (REASON="why")
 	@$(CLI) rearm --reason "$$REASON"
 
+engine: ## build the engine with your strategies in it (STRATEGIES=folder: remembered; none: forgotten)
+	@$(PYTHON) -m cli engine $(if $(STRATEGIES),--strategies "$(STRATEGIES)")
+
+backtest: ## a strategy by the engine's own code (STRATEGY=module:Class REPLAY=file OUT=folder ARGS="more options")
+	@$(PYTHON) -m cli backtest --strategy "$(STRATEGY)" $(if $(REPLAY),--replay "$(REPLAY)") $(if $(OUT),--out "$(OUT)") $(if $(ARGS),-- $(ARGS))
+
 test: ## unit level, under a minute
 	@$(PYTHON) -m cli test
 
@@ -51,8 +57,11 @@ test-e2e: ## the platform up, a session, faults, down
 fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, KEEP=1: grow the corpus in the repository)
 	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(KEEP),--keep)
 
-bench: ## measure the engine (QUICK=1: briefly, PEERS=1: install what it is measured beside, ONLY=name)
+bench: ## measure the engine into docs/benchmarks/ (QUICK=1: briefly, ONLY=name: into .ironlane/bench/, PEERS=1: install rivals)
 	@$(PYTHON) -m cli bench $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(foreach name,$(ONLY),--only "$(name)")
+
+bench-gate: ## instructions per operation, failing 5 % above the baseline (UPDATE=1: the new baseline, SLOWDOWN=1: must fail)
+	@$(PYTHON) -m cli bench-gate $(if $(UPDATE),--update) $(if $(SLOWDOWN),--slowdown)
 
 fmt: ## format the code
 	@$(PYTHON) -m cli fmt

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from cli import bench, checks, control, fuzz, logs, platform, reconcile, session, status
+from cli import bench, bench_gate, checks, control, fuzz, logs, platform, reconcile, session, status, strategy
 from cli.paths import Layout, repository_layout
 from cli.platform import PlatformError
 from cli.preflight import PreflightError
@@ -53,6 +53,10 @@ def build_parser() -> argparse.ArgumentParser:
     compare = add("reconcile", "Compare the venue's ledger with the OMS database, order by order.", reconcile.reconcile)
     compare.add_argument("--json", action="store_true", help="machine-readable")
     control.add_commands(add)
+    build = add("engine", "Build the engine with your strategies in it.", _on_layout(strategy.engine))
+    strategy.add_engine_arguments(build)
+    simulate = add("backtest", "Run a strategy on a recorded or generated session.", _on_layout(strategy.backtest))
+    strategy.add_backtest_arguments(simulate)
     tests = add("test", "The unit level, on the built engine.", _on_layout(checks.test))
     tests.add_argument("--debug", action="store_true", help="engine tests on a debug build of their own")
     tests.add_argument("--sanitize", action="store_true", help="with --debug: AddressSanitizer and UBSan, too")
@@ -60,6 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     tests.add_argument("--e2e", action="store_true", help="the end-to-end tests")
     tests.add_argument("pytest", nargs="*", help="passed to pytest (after --)")
     bench.add_arguments(add("bench", "Measure the engine.", _on_layout(bench.bench)))
+    gate = add("bench-gate", "Instructions per operation against the baseline.", _on_layout(bench_gate.bench_gate))
+    bench_gate.add_arguments(gate)
     fuzz.add_arguments(add("fuzz", "Fuzz the codecs, guided by coverage.", _on_layout(fuzz.fuzz)))
     add("lint", "Style and strict types.", _on_layout(checks.lint))
     add("fmt", "Format the code.", _on_layout(checks.fmt))

@@ -82,7 +82,7 @@ def hot_spots(folder: Path, stream: str, lines: int = 12) -> Sequence[str]:
     if shutil.which("callgrind_annotate") is None:
         return []
     file = folder / f"counts.{MARKS * list(COUNTS).index(stream) + 4}"
-    command = ["callgrind_annotate", "--show=Ir", str(file)]
+    command = ["callgrind_annotate", "--inclusive=no", "--show=Ir", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60, check=False)
-    found = [line.strip() for line in done.stdout.splitlines() if re.match(r"\s*[\d,]+ \(", line)]
-    return found[:lines]
+    found = re.findall(r"^\s*[\d,]+ \(.+", done.stdout, re.MULTILINE)
+    return [line.strip() for line in found if "PROGRAM TOTALS" not in line][:lines]

@@ -51,7 +51,7 @@ class Change:
 
     @property
     def relative(self) -> float | None:
-        if self.before is None or self.after is None or self.before == 0:
+        if self.before is None or self.after is None or self.before < LEAST[self.count]:
             return None
         return self.after / self.before - 1
 
@@ -115,7 +115,7 @@ def write(file: Path, builder: Builder, costs: Mapping[str, Cost], how: Mapping[
             for each in json.loads(file.read_text())["baselines"]
             if Builder(each["architecture"], each["compiler"]) != builder
         ]
-    rounded = {name: {k: round(v, _DIGITS) for k, v in asdict(cost).items()} for name, cost in costs.items()}
+    rounded = {name: {k: round(v, _DIGITS) + 0.0 for k, v in asdict(cost).items()} for name, cost in costs.items()}
     kept.append({**asdict(builder), **how, "per_operation": rounded})
     kept.sort(key=lambda each: (each["architecture"], each["compiler"]))
     draft = file.with_name(f".{file.name}.draft")
