@@ -219,19 +219,19 @@ def test_build_products_do_not_count_as_sources(tmp_path: Path) -> None:
 def test_staging_drops_what_is_gone_and_keeps_the_time_of_what_is_unchanged(tmp_path: Path) -> None:
     root, tree = package(tmp_path / "p"), tmp_path / "tree"
     (root / "src" / "x" / "b.pyx").write_text("b")
-    stage(root, tree)
+    stage(root, tree, {})
     built = tree / "build" / "lib.linux" / "x"
     built.mkdir(parents=True)
     for name in ("_cyutility.cpython-311.so", "a.cpython-311.so", "b.cpython-311.so", "old.py"):
         (built / name).write_text("built")
     os.utime(tree / "src" / "x" / "a.pyx", (1, 1))
     (root / "src" / "x" / "b.pyx").unlink()
-    stage(root, tree)
+    stage(root, tree, {})
     assert (tree / "src" / "x" / "a.pyx").stat().st_mtime == 1
     assert not (tree / "src" / "x" / "b.pyx").exists()
     assert {file.name for file in built.iterdir()} == {"_cyutility.cpython-311.so", "a.cpython-311.so"}
     (root / "src" / "x" / "a.pyx").write_text("changed")
-    stage(root, tree)
+    stage(root, tree, {})
     assert (tree / "src" / "x" / "a.pyx").stat().st_mtime > 1
     assert stat.S_IMODE((tree / "src" / "x" / "a.pyx").stat().st_mode) == 0o644
 

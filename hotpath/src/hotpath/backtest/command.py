@@ -26,7 +26,8 @@ def main(options: argparse.Namespace) -> int:
     folder: Path = options.out
     try:
         summary = run(settings, folder)
-        drawn = plot.draw(folder, f"{settings.strategy}: {summary['fills']} fills") if options.plot else None
+        title = f"{settings.strategy}: P&L {summary['profit_dollars']['total']:,.2f} $, {summary['fills']:,} fills"
+        drawn = plot.draw(folder, title) if options.plot else None
     except BacktestError as error:
         print(f"backtest: {error}", file=sys.stderr)
         return EXIT_FAILED
