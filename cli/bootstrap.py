@@ -66,7 +66,13 @@ class _Plan:
         compiler = prerequisites.compiler(self.env) or ""
         engine = digest(
             [*package_files(layout.root / "hotpath"), layout.requirements / "engine.txt"],
-            *(wire, self._strategies(), self.flavour, _identity(compiler), *(self.env.get(name, "") for name in _BUILD_VARIABLES)),
+            *(
+                wire,
+                self._strategies(),
+                self.flavour,
+                _identity(compiler),
+                *(self.env.get(name, "") for name in _BUILD_VARIABLES),
+            ),
             base=layout.root,
         )
         steps = [

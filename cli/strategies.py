@@ -37,7 +37,7 @@ def remember(layout: Layout, folder: str) -> None:
 def own_folder(layout: Layout) -> Path | None:
     try:
         return Path(layout.own_strategies.read_text().strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

@@ -102,7 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return max(broken, _verdict([outcome for each in done if not isinstance(each, Skipped) for outcome in each[1]]))
 
 
-
 def _is_meant(only: str, name: str) -> bool:
     """`ring` means `ring-round-trip` and `ring-one-way`."""
     return f"{name}-".startswith(f"{only}-")

@@ -118,7 +118,9 @@ def _timed(case: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [each for each in ranked(case) if each["verified"] and each["latency_ns"]]
 
 
-def _percentile_line(axes: Any, contender: Mapping[str, Any], looks: Mapping[str, tuple[str, str]], size: float) -> None:
+def _percentile_line(
+    axes: Any, contender: Mapping[str, Any], looks: Mapping[str, tuple[str, str]], size: float
+) -> None:
     name = contender["contender"]
     spreads = [(key, spread) for key, spread in contender["latency_ns"].items() if key in QUANTILES]
     places = [_nines(key) for key, _ in spreads]

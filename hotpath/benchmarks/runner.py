@@ -196,7 +196,9 @@ def _repeat(work: Work, outcome: Outcome, session: Session, warm_up: bool) -> No
             wall, cpu = time.perf_counter_ns() - wall, time.thread_time_ns() - cpu
         if done is not None:
             share = min(1.0, cpu / max(wall, 1)) if session.in_process else done.cpu_share
-            outcome.take(work, replace(done, ns=None, latency=None, stages=None, figures=None) if warm_up else done, share)
+            outcome.take(
+                work, replace(done, ns=None, latency=None, stages=None, figures=None) if warm_up else done, share
+            )
 
 
 def _guarded(outcome: Outcome, action: Callable[[], object]) -> None:

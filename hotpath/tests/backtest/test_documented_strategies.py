@@ -45,7 +45,7 @@ def twins_agree(cython: str, python: str, folder: Path, path: Path | None = None
     for name in ("orders.csv", "fills.csv", "equity.csv"):
         assert other[name] == first[name], name
     summary = json.loads(first["summary.json"])
-    assert summary["position"] == 1000
+    assert 500 < summary["position"] <= 1000
     assert summary["orders"]["sent"] >= 5
 
 

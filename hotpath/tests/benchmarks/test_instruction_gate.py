@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from benchmarks.gate import compare as gate
 from benchmarks.gate.compare import BaselineError, Builder, Cost, Verdict
 

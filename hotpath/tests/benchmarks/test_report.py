@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from benchmarks.contender import QUANTILES, Round, Skipped, Work
 from benchmarks.publish import main as publish_again
 from benchmarks.publish import publish
@@ -87,7 +86,9 @@ def test_cases_of_a_group_are_one_section_with_stages_and_figures() -> None:
     done: list[object] = []
     for rate in ("1 k/s", "10 k/s"):
         one = work(f"tick-{rate[:-4]}", group="tick", case=rate)
-        done.append((one, [ran(one, "ironlane", Round(None, {"trades": 7}, latency(160), None, None, stages, {"sent": 3}))]))
+        done.append(
+            (one, [ran(one, "ironlane", Round(None, {"trades": 7}, latency(160), None, None, stages, {"sent": 3}))])
+        )
     done.append(Skipped("tick-100", "Matching", "one CPU only", "tick", "100 k/s"))
     (section,) = data_of(*done)["sections"]  # type: ignore[attr-defined]
     grid = main_grid(section)
@@ -103,7 +104,11 @@ def test_cases_of_a_group_are_one_section_with_stages_and_figures() -> None:
     more = figure_grid(section)
     assert more is not None
     assert [row.cells for row in more.rows] == [("1 k/s", "ironlane", "3"), ("10 k/s", "ironlane", "3")]
-    assert [row.cells[0] for row in summary_grid(data_of(*done)).rows] == ["tick, 1 k/s", "tick, 10 k/s", "tick, 100 k/s"]
+    assert [row.cells[0] for row in summary_grid(data_of(*done)).rows] == [
+        "tick, 1 k/s",
+        "tick, 10 k/s",
+        "tick, 100 k/s",
+    ]
 
 
 @pytest.mark.parametrize(("ns", "unit"), [(31.0, "ns"), (19_999.0, "ns"), (20_001.0, "µs"), (3e8, "ms"), (4e12, "s")])
