@@ -12,6 +12,8 @@ from benchmarks.contender import QUANTILES
 from benchmarks.report import OURS
 from benchmarks.tables import number, ranked, result_of, unit_for
 
+# contender → (colour, dash)
+Looks = Mapping[str, tuple[str, str]]
 OUR_COLOUR = "#d1350f"
 # told apart by people who see no red or green, too; none near our own
 _COLOURS = (
@@ -26,7 +28,7 @@ _DPI = 100
 _WIDTH = 9.5
 
 
-def styles(data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def styles(data: Mapping[str, Any]) -> Looks:
     """(colour, dash) of every contender, the same in all plots of a report. Two that meet in a plot differ."""
     together: dict[str, set[str]] = {}
     for section in data["sections"]:
@@ -82,7 +84,7 @@ def _nines(name: str) -> float:
     return -math.log10(1.0 - rank) if rank < 1.0 else 5.0
 
 
-def _latency(section: Mapping[str, Any], looks: Mapping[str, tuple[str, str]]) -> Any | None:
+def _latency(section: Mapping[str, Any], looks: Looks) -> Any | None:
     cases = _chosen([case for case in section["cases"] if _timed(case)])
     if not cases:
         return None
@@ -118,9 +120,7 @@ def _timed(case: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [each for each in ranked(case) if each["verified"] and each["latency_ns"]]
 
 
-def _percentile_line(
-    axes: Any, contender: Mapping[str, Any], looks: Mapping[str, tuple[str, str]], size: float
-) -> None:
+def _percentile_line(axes: Any, contender: Mapping[str, Any], looks: Looks, size: float) -> None:
     name = contender["contender"]
     spreads = [(key, spread) for key, spread in contender["latency_ns"].items() if key in QUANTILES]
     places = [_nines(key) for key, _ in spreads]
@@ -140,7 +140,7 @@ def _percent(name: str) -> str:
     return "max" if name == "max" else f"{name[1:]}%"
 
 
-def _legend(figure: Any, grid: Any, looks: Mapping[str, tuple[str, str]]) -> None:
+def _legend(figure: Any, grid: Any, looks: Looks) -> None:
     """One for all panels: ours first, the others from slow to fast at the tail, as the lines lie."""
     found: dict[str, Any] = {}
     height: dict[str, float] = {}
@@ -158,7 +158,7 @@ def _legend(figure: Any, grid: Any, looks: Mapping[str, tuple[str, str]]) -> Non
 # ---- time in multiples of ours ----
 
 
-def _ratio(section: Mapping[str, Any], looks: Mapping[str, tuple[str, str]]) -> Any | None:
+def _ratio(section: Mapping[str, Any], looks: Looks) -> Any | None:
     compared = [(case, bars) for case in section["cases"] if (bars := _bars(case))]
     if compared:
         return _bar_panels(section, _chosen(compared), looks)
@@ -177,12 +177,12 @@ def _ratios_of(contender: Mapping[str, Any]) -> dict[str, float]:
     return {name: ratios[name]["median"] if name == "time" else ratios[name] for name in ratios}
 
 
-def _bar_panels(section: Mapping[str, Any], compared: Sequence[Any], looks: Mapping[str, tuple[str, str]]) -> Any:
+def _bar_panels(section: Mapping[str, Any], compared: Sequence[Any], looks: Looks) -> Any:
     kinds = [kind for kind in _KINDS if any(kind in ratios for _, bars in compared for _, ratios in bars)]
     heights = [max(1, len(bars)) * (0.2 * len(kinds) + 0.12) + 0.45 for _, bars in compared]
     figure = _figure(_WIDTH, 1.3 + sum(heights))
     grid = figure.subplots(len(compared), 1, sharex=True, squeeze=False, height_ratios=heights)
-    shades = {kind: alpha for kind, alpha in zip(kinds, (1.0, 0.62, 0.34), strict=False)}
+    shades = dict(zip(kinds, (1.0, 0.62, 0.34), strict=False))
     values = [value for _, bars in compared for _, ratios in bars for value in ratios.values()]
     for axes, (case, bars) in zip(grid.flat, compared, strict=True):
         thick = 0.8 / len(kinds)

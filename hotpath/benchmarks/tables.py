@@ -216,13 +216,16 @@ def _time(ns: float) -> str:
 
 def notes(data: Mapping[str, Any]) -> list[str]:
     timer = data["timer_pair_ns"]
-    return [
+    figures = (
         "Each figure is the median over the rounds of a contender, the spread its fastest and slowest round. CPU: the "
-        "same time less what other processes had of the CPU.",
+        "same time less what other processes had of the CPU."
+    )
+    ratios = (
         "x ours: its time over ours in the same round, median over the rounds; of P50 and P99 the ratio of the "
-        "medians. Above 1 ours is faster. Whoever counts otherwise than the reference is WRONG and not compared.",
-        f"Latencies include the timer, which alone takes {timer['p50']} ns (P99 {timer['p99']} ns).",
-    ]
+        "medians. Above 1 ours is faster. Whoever counts otherwise than the reference is WRONG and not compared."
+    )
+    alone = f"Latencies include the timer, which alone takes {timer['p50']} ns (P99 {timer['p99']} ns)."
+    return [figures, ratios, alone]
 
 
 def condition_rows(stated: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

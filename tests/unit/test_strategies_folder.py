@@ -75,7 +75,7 @@ def test_a_folder_that_went_away_is_named_with_the_fix(tmp_path: Path) -> None:
     strategies.remember(layout, str(own))
     (own / "a.py").unlink()
     own.rmdir()
-    with pytest.raises(BootstrapError, match="own is not there.*make engine STRATEGIES=none"):
+    with pytest.raises(BootstrapError, match=r"own is not there.*make engine STRATEGIES=none"):
         strategies.files(layout)
 
 

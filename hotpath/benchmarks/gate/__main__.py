@@ -52,8 +52,8 @@ def _gate(options: argparse.Namespace, tool: str) -> int:
     if before is None and not options.update:
         known = "; ".join(f"{each.architecture}, {each.compiler}" for each in baselines) or "none"
         print(
-            f"skipped: instruction gate: no baseline for {builder.architecture}, {builder.compiler} (there are: {known}); "
-            f"`{UPDATE}` writes one"
+            f"skipped: instruction gate: no baseline for {builder.architecture}, {builder.compiler} "
+            f"(there are: {known}); `{UPDATE}` writes one"
         )
         return OK
     folder = options.build.resolve()

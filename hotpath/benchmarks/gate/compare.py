@@ -66,8 +66,7 @@ def compare(before: Mapping[str, Cost], after: Mapping[str, Cost]) -> list[Chang
     for name in dict.fromkeys([*before, *after]):
         old = asdict(before[name]) if name in before else {}
         new = asdict(after[name]) if name in after else {}
-        for count in LEAST:
-            changes.append(Change(name, count, old.get(count), new.get(count), _verdict(count, old, new)))
+        changes += [Change(name, count, old.get(count), new.get(count), _verdict(count, old, new)) for count in LEAST]
     return changes
 
 

@@ -120,8 +120,9 @@ def test_files_are_the_same_again_and_stale_plots_go(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="plots are drawn where matplotlib is")
     one, other = work("matching-a"), work("book", group="book", case="1 symbol")
     third = work("book-2", group="book", case="2 symbols")
+    ours, rival = timed(10_000, latency=latency(50)), timed(99_000, latency=latency(90))
     done = [
-        (one, [ran(one, "ironlane", timed(10_000, latency=latency(50))), ran(one, "x", timed(99_000, latency=latency(90)))]),
+        (one, [ran(one, "ironlane", ours), ran(one, "x", rival)]),
         (other, [ran(other, "ironlane", timed(10_000))]),
         (third, [ran(third, "ironlane", timed(12_000))]),
     ]  # fmt: skip
