@@ -12,6 +12,8 @@ from cli.paths import repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "bench-gate", "fuzz"}
 NEEDS_PLOTS = {"bench", "backtest"}
+# of a stack that runs: a strategy that does not compile must not be in the way of stopping it
+GO_ON = {"down", "status", "logs", "reconcile"}
 URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a build that is due must not delay them
 
 
@@ -34,8 +36,10 @@ def main() -> int:
                 build=build,
             )
     except BootstrapError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        if not (GO_ON.intersection(own) and layout.venv_python.exists()):
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        print(f"warning: {error}\n  going on with what was set up before", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted; the next run goes on from here", file=sys.stderr)
         return 130
