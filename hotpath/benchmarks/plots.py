@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.contender import QUANTILES
 from benchmarks.report import OURS
-from benchmarks.tables import number, ranked, result_of, unit_for
+from benchmarks.tables import duration, number, ranked, result_of, unit_for
 
 # contender → (colour, dash)
 Looks = Mapping[str, tuple[str, str]]
@@ -22,7 +22,7 @@ _COLOURS = (
 )  # fmt: skip
 _DASHES = ("-", "--", "-.", ":")
 _PANELS = 9
-_MARKED = ("p50", "p90", "p99", "p99.9", "p99.99", "max")
+_MARKED = ("p50", "p90", "p99", "p99.9", "p99.99")
 _KINDS = {"time": "time", "p50": "P50", "p99": "P99"}
 _DPI = 100
 _WIDTH = 9.5
@@ -79,9 +79,8 @@ def _chosen(cases: Sequence[Any]) -> list[Any]:
 
 
 def _nines(name: str) -> float:
-    """Where a quantile lies on the axis: one step for each nine; the largest is one step beyond the last."""
-    rank = QUANTILES[name]
-    return -math.log10(1.0 - rank) if rank < 1.0 else 5.0
+    """Where a quantile lies on the axis: one step for each nine."""
+    return -math.log10(1.0 - QUANTILES[name])
 
 
 def _latency(section: Mapping[str, Any], looks: Looks) -> Any | None:
@@ -112,7 +111,7 @@ def _latency(section: Mapping[str, Any], looks: Looks) -> Any | None:
     for axes in grid[-1, :] if columns == 1 else ():
         axes.set_xlabel("share of operations at or below")
     figure.suptitle(f"{section['title']}\nlatency by percentile: {section['latency']}", fontsize=11)
-    _legend(figure, grid, looks)
+    _legend(figure, grid, cases)
     return figure
 
 
@@ -122,7 +121,7 @@ def _timed(case: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _percentile_line(axes: Any, contender: Mapping[str, Any], looks: Looks, size: float) -> None:
     name = contender["contender"]
-    spreads = [(key, spread) for key, spread in contender["latency_ns"].items() if key in QUANTILES]
+    spreads = [(key, spread) for key, spread in contender["latency_ns"].items() if QUANTILES.get(key, 1.0) < 1.0]
     places = [_nines(key) for key, _ in spreads]
     colour, dash = looks[name]
     ours = name == OURS
@@ -137,22 +136,30 @@ def _percentile_line(axes: Any, contender: Mapping[str, Any], looks: Looks, size
 
 
 def _percent(name: str) -> str:
-    return "max" if name == "max" else f"{name[1:]}%"
+    return f"{name[1:]}%"
 
 
-def _legend(figure: Any, grid: Any, looks: Looks) -> None:
+def _legend(figure: Any, grid: Any, cases: Sequence[Any]) -> None:
     """One for all panels: ours first, the others from slow to fast at the tail, as the lines lie."""
     found: dict[str, Any] = {}
     height: dict[str, float] = {}
     for axes in grid.flat:
         for line in axes.get_lines():
             found[line.get_label()] = line
-            height[line.get_label()] = line.get_ydata()[-4]
+            height[line.get_label()] = line.get_ydata()[-3]
     names = sorted(found, key=lambda name: (name != OURS, -height[name]))
+    # the largest is mostly the scheduler's: as a point it would press all the rest flat
+    largest = _largest(cases[0]) if len(cases) == 1 else {}
+    labels = [f"{name}\n   max {largest[name]}" if name in largest else name for name in names]
     figure.legend(
-        [found[name] for name in names], names, loc="outside right center", frameon=False, fontsize=9,
+        [found[name] for name in names], labels, loc="outside right center", frameon=False, fontsize=9,
         title="band: all rounds", title_fontsize=8,
     )  # fmt: skip
+
+
+def _largest(case: Mapping[str, Any]) -> dict[str, str]:
+    values = {each["contender"]: each["latency_ns"].get("max") for each in _timed(case)}
+    return {name: duration(spread["median"]) for name, spread in values.items() if spread is not None}
 
 
 # ---- time in multiples of ours ----
@@ -174,7 +181,7 @@ def _bars(case: Mapping[str, Any]) -> list[tuple[str, dict[str, float]]]:
 
 def _ratios_of(contender: Mapping[str, Any]) -> dict[str, float]:
     ratios = contender["times_ours"]
-    return {name: ratios[name]["median"] if name == "time" else ratios[name] for name in ratios}
+    return {name: ratios[name]["median"] if name == "time" else ratios[name] for name in ratios if name in _KINDS}
 
 
 def _bar_panels(section: Mapping[str, Any], compared: Sequence[Any], looks: Looks) -> Any:

@@ -2,7 +2,7 @@
 
 `{"conditions": {...}, "timer_pair_ns": {...}, "sections": [{"name", "title", "unit", "latency", "cases": [{"name",
 "case", "operations", "statistics", "expected", "skipped", "contenders": [...]}]}]}`; a section is one work, or the
-works of one group. `times_ours` of a contender: its time (and its P50, P99) over ours, above 1 = ours is faster.
+works of one group. `times_ours` of a contender: its time (CPU time, P50, P99) over ours, above 1 = ours is faster.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ def _times_ours(outcome: Outcome, ours: Outcome | None) -> dict[str, Any]:
     time = outcome.times_of(ours)
     if time is not None:
         ratios["time"] = _spread(time)
+    cpu = outcome.cpu_times_of(ours)
+    if cpu is not None:
+        ratios["cpu"] = _spread(cpu)
     theirs, mine = outcome.percentiles(), ours.percentiles()
     for name in MEASURED_RATIOS:
         if name in theirs and name in mine and mine[name].median > 0:

@@ -57,13 +57,21 @@ class Outcome:
 
     def cpu_ns_per_operation(self) -> Spread | None:
         """Wall time less what other processes had of the CPU meanwhile: what a shared machine leaves comparable."""
-        known = [(ns, share) for ns, share in zip(self.rounds_ns, self.cpu_shares, strict=True) if share is not None]
-        return _spread([ns * share / self.operations for ns, share in known])
+        return _spread([ns for ns in self._cpu_ns() if ns is not None])
+
+    def _cpu_ns(self) -> list[float | None]:
+        rounds = zip(self.rounds_ns, self.cpu_shares, strict=True)
+        return [None if share is None else ns * share / self.operations for ns, share in rounds]
 
     def times_of(self, other: Outcome) -> Spread | None:
         """Its time per operation over the other's, round by round: what both met in a round cancels out."""
         pairs = zip(self.rounds_ns, other.rounds_ns, strict=False)
         return _spread([(mine / self.operations) / (theirs / other.operations) for mine, theirs in pairs])
+
+    def cpu_times_of(self, other: Outcome) -> Spread | None:
+        """The same of what both had of a CPU; None where one does not know."""
+        pairs = zip(self._cpu_ns(), other._cpu_ns(), strict=False)
+        return _spread([mine / theirs for mine, theirs in pairs if mine is not None and theirs])
 
     def percentiles(self) -> dict[str, Spread]:
         return _spreads(self.latencies)

@@ -87,9 +87,9 @@ def main_grid(section: Mapping[str, Any]) -> Grid:
         (f"{unit} each", True),
         ("spread", True),
         ("CPU", True),
-        ("per second", True),
         *((name.upper(), True) for name in QUANTILES_SHOWN),
         ("time, x ours", True),
+        ("CPU, x ours", True),
         ("P50, x ours", True),
         ("P99, x ours", True),
         ("result", False),
@@ -115,25 +115,17 @@ def main_grid(section: Mapping[str, Any]) -> Grid:
 
 def _cells(contender: Mapping[str, Any], operations: int, size: float) -> tuple[str, ...]:
     time, cpu = contender["ns_per_operation"], contender["cpu_ns_per_operation"]
-    rate, latency, ratios = contender["operations_per_second"], contender["latency_ns"], contender["times_ours"]
+    latency, ratios = contender["latency_ns"], contender["times_ours"]
     return (
         contender["contender"],
         number(time["median"] / size) if time else "",
         f"{number(time['min'] / size)} – {number(time['max'] / size)}" if time else "",
         number(cpu["median"] / size) if cpu else "",
-        _rate(rate["median"]) if rate and operations > 1 else "",
         *(number(latency[name]["median"] / size) if name in latency else "" for name in QUANTILES_SHOWN),
-        f"{number(ratios['time']['median'])}" if "time" in ratios else "",
+        *(number(ratios[name]["median"]) if name in ratios else "" for name in ("time", "cpu")),
         *(number(ratios[name]) if name in ratios else "" for name in ("p50", "p99")),
         result_of(contender, operations),
     )
-
-
-def _rate(per_second: float) -> str:
-    for size, name in ((1e6, "M"), (1e3, "k")):
-        if per_second >= size:
-            return f"{number(per_second / size)} {name}"
-    return number(per_second)
 
 
 def stage_grid(section: Mapping[str, Any]) -> Grid | None:
@@ -198,8 +190,8 @@ def summary_grid(data: Mapping[str, Any]) -> Grid:
                 key=_cost,
                 default=None,
             )
-            theirs = () if best is None else (best["contender"], _time(_cost(best)), *_ratios(best["times_ours"]))
-            rows.append(Row(False, (title, _time(_cost(ours)), *(theirs or ("nobody", "", "", "")))))
+            theirs = () if best is None else (best["contender"], duration(_cost(best)), *_ratios(best["times_ours"]))
+            rows.append(Row(False, (title, duration(_cost(ours)), *(theirs or ("nobody", "", "", "")))))
     header = ("work", "ours", "fastest other", "takes", "x ours", "P99, x ours")
     return Grid(header, (False, True, False, True, True, True), tuple(rows))
 
@@ -209,7 +201,7 @@ def _ratios(ratios: Mapping[str, Any]) -> tuple[str, str]:
     return number(whole) if whole is not None else "", number(ratios["p99"]) if "p99" in ratios else ""
 
 
-def _time(ns: float) -> str:
+def duration(ns: float) -> str:
     size, name = unit_for(ns)
     return f"{number(ns / size)} {name}"
 
@@ -268,7 +260,8 @@ def as_markdown(data: Mapping[str, Any], plots: Mapping[str, Sequence[str]], how
 
 def _operations(section: Mapping[str, Any]) -> str:
     counts = list(dict.fromkeys(case["operations"] for case in section["cases"] if case["skipped"] is None))
-    latency = f" Latency: {section['latency']}." if section["latency"] else ""
+    timed = any(each["latency_ns"] for case in section["cases"] for each in case["contenders"])
+    latency = f" Latency: {section['latency']}." if timed else ""
     if not counts:
         return "."
     return f"; {' / '.join(f'{count:,}' for count in counts)} {section['unit']} a round.{latency}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.gate import compare as gate
+from benchmarks.gate.callgrind import own_costs
 from benchmarks.gate.compare import BaselineError, Builder, Cost, Verdict
 
 HERE = Builder("x86_64", "cc 1")
@@ -62,6 +63,25 @@ def test_a_broken_baseline_is_named(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(BaselineError, match=r"baseline\.json.*UPDATE=1"):
         gate.read(file)
+
+
+def test_own_costs_leave_out_what_callees_took() -> None:
+    dump = """events: Ir Bc
+fn=(1) outer
+10 5 1
++2 7
+cfn=(2) inner
+calls=3 40
++1 900 3
+* 1
+fn=(2)
+40 800 2
+-3 100
+fn=(1)
+12 2
+totals: 915 6
+"""
+    assert own_costs(dump) == {"outer": 5 + 7 + 1 + 2, "inner": 900}
 
 
 def run_gate(folder: Path, baseline: Path, *options: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
