@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
 from cli.bootstrap import BootstrapError, ensure
 from cli.engine import build_variables
-from cli.paths import repository_layout
+from cli.paths import Layout, repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "fuzz"}
 URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a build that is due must not delay them
+
+
+def _is_cloud_stack(layout: Layout, arguments: list[str]) -> bool:
+    """Whether the stack's file asks for another environment than `local`; what is unreadable is told later."""
+    values = dict(zip(arguments, arguments[1:], strict=False))
+    stack = values.get("--stack", "local")
+    file = Path(values.get("--config-file", layout.root / f"Pulumi.{stack}.yaml"))
+    try:
+        found = re.search(r"^\s*ironlane:environment:\s*[\"']?(\w+)", file.read_text(), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return found is not None and found.group(1) != "local"
 
 
 def main() -> int:
@@ -25,7 +39,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if not URGENT.intersection(own) or not layout.venv_python.exists():
-            ensure(layout, tests=bool(NEEDS_TEST_TOOLS.intersection(own)), build=build)
+            tests = bool(NEEDS_TEST_TOOLS.intersection(own))
+            ensure(layout, cloud=_is_cloud_stack(layout, own), tests=tests, build=build)
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
