@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a bui
 
 def _is_cloud_stack(layout: Layout, arguments: list[str]) -> bool:
     """Whether the stack's file asks for another environment than `local`; what is unreadable is told later."""
-    values = dict(zip(arguments, arguments[1:], strict=False))
+    values = dict(itertools.pairwise(arguments))
     stack = values.get("--stack", "local")
     file = Path(values.get("--config-file", layout.root / f"Pulumi.{stack}.yaml"))
     try:

@@ -69,12 +69,16 @@ class Recording:
 
 
 class _Echo(mocks.Mocks):
-    """Answers with the inputs; a command prints nothing."""
+    """Answers with the inputs, and what the provider would compute as far as our components read it."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(args.inputs)
-        if args.typ == "command:local:Command":
+        if args.typ.startswith("command:"):
             state |= {"stdout": "", "stderr": ""}
+        elif args.typ.startswith("aws:"):
+            service = args.typ.split(":")[1].split("/")[0]
+            computed = {"arn": f"arn:aws:{service}:::{args.name}", "prefixListId": f"pl-{args.name}", "name": args.name}
+            state = computed | state
         return (f"{args.name}-id", state)
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
