@@ -68,6 +68,15 @@ class Recording:
         return earlier.urn in seen - {later.urn}
 
 
+# what the provider computes and our components read, beside the ARN and the name
+_COMPUTED: dict[str, dict[str, Any]] = {
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
+    "aws:ec2/placementGroup:PlacementGroup": {"placementGroupId": "pg-0123456789abcdef0"},
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:eks/cluster:Cluster": {"endpoint": "https://eks.test", "certificateAuthority": {"data": "Y2E="}},
+}
+
+
 class _Echo(mocks.Mocks):
     """Answers with the inputs, and what the provider would compute as far as our components read it."""
 
@@ -77,8 +86,12 @@ class _Echo(mocks.Mocks):
             state |= {"stdout": "", "stderr": ""}
         elif args.typ.startswith("aws:"):
             service = args.typ.split(":")[1].split("/")[0]
-            computed = {"arn": f"arn:aws:{service}:::{args.name}", "prefixListId": f"pl-{args.name}", "name": args.name}
-            state = computed | state
+            state = {
+                "arn": f"arn:aws:{service}:::{args.name}",
+                "name": args.name,
+                **_COMPUTED.get(args.typ, {}),
+                **state,
+            }
         return (f"{args.name}-id", state)
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
