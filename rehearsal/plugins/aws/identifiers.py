@@ -19,8 +19,14 @@ _ALPHABETS = {
     "digits": "0123456789",
 }
 _HOLE = re.compile(r"<(\d+) (hex|upper|lower|digits)>")
-# inputs that are a resource's own name, by preference
-_NAMES = ("name", "bucket", "repositoryName", "keyName", "identifier", "replicationGroupId", "nodeGroupName")
+# the property that holds a resource's own name, where it is not `name`
+_NAME_PROPERTIES = {
+    "aws:s3/bucket:Bucket": "bucket",
+    "aws:ec2/keyPair:KeyPair": "keyName",
+    "aws:eks/nodeGroup:NodeGroup": "nodeGroupName",
+    "aws:rds/instance:Instance": "identifier",
+    "aws:elasticache/replicationGroup:ReplicationGroup": "replicationGroupId",
+}
 
 
 def _digits(seed: str, alphabet: str, count: int) -> str:
@@ -32,11 +38,15 @@ def _digits(seed: str, alphabet: str, count: int) -> str:
     return "".join(text)
 
 
+def name_property(urn: str) -> str:
+    return _NAME_PROPERTIES.get(urn.split("::")[2].rsplit("$", 1)[-1], "name")
+
+
 def own_name(urn: str, inputs: Mapping[str, Any]) -> str:
     """The name that the program gave, or the one that the provider would make up."""
-    for key in _NAMES:
-        if isinstance(inputs.get(key), str):
-            return str(inputs[key])
+    given = inputs.get(name_property(urn))
+    if isinstance(given, str):
+        return given
     return f"{urn.rsplit('::', 1)[-1]}-{_digits(urn, _ALPHABETS['hex'], 7)}"
 
 

@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from rehearsal.plugins import properties as props
-from rehearsal.plugins.aws.identifiers import ACCOUNT, computed, make_arn, make_id, own_name
+from rehearsal.plugins.aws.identifiers import ACCOUNT, computed, make_arn, make_id, name_property, own_name
 from rehearsal.plugins.aws.semantics import Semantics, semantics
 from rehearsal.plugins.detailed_diff import diff_response
 from rehearsal.plugins.differences import Change, differences
@@ -125,7 +125,7 @@ class AwsProvider(StandIn):
     def _state(self, urn: str, kind: Semantics, inputs: Mapping[str, Any], id_: str) -> props.Properties:
         plain = props.reveal(dict(inputs))
         state: props.Properties = {
-            "name": own_name(urn, plain),
+            name_property(urn): own_name(urn, plain),
             "region": self._region,
             "ownerId": ACCOUNT,
             **computed(_type(urn), urn, id_, self._region),
