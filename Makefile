@@ -1,6 +1,6 @@
 # Each target is one call into code; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up preview down status logs session reconcile kill rearm test test-slow test-debug test-e2e fuzz bench bench-gate engine backtest fmt lint
+.PHONY: help up preview rehearse down status logs session reconcile kill rearm test test-slow test-debug test-e2e fuzz bench bench-gate engine backtest fmt lint
 
 STACK ?= local
 PYTHON ?= python3
@@ -14,6 +14,9 @@ up: ## set up what is missing, start the platform, show that it trades
 
 preview: ## what `up` would change
 	@$(CLI) preview
+
+rehearse: ## cloud stack against a stand-in cloud: up, empty preview, destroy (STACK=dev|prod)
+	@$(CLI) rehearse
 
 down: ## stop everything, keep the data (DELETE_DATA=1: delete it too)
 	@$(CLI) down $(if $(DELETE_DATA),--delete-data)

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
 from cli.bootstrap import BootstrapError, ensure
 from cli.engine import build_variables
-from cli.paths import repository_layout
+from cli.paths import Layout, repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "bench-gate", "fuzz"}
 NEEDS_PLOTS = {"bench", "backtest"}
 # of a stack that runs: a strategy that does not compile must not be in the way of stopping it
 GO_ON = {"down", "status", "logs", "reconcile"}
 URGENT = {"kill", "-h", "--help"}  # run in the environment that is there: a build that is due must not delay them
+
+
+def _is_cloud_stack(layout: Layout, arguments: list[str]) -> bool:
+    """Whether the stack's file asks for another environment than `local`; what is unreadable is told later."""
+    values = dict(itertools.pairwise(arguments))
+    stack = values.get("--stack", "local")
+    file = Path(values.get("--config-file", layout.root / f"Pulumi.{stack}.yaml"))
+    try:
+        found = re.search(r"^\s*ironlane:environment:\s*[\"']?(\w+)", file.read_text(), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return found is not None and found.group(1) != "local"
 
 
 def main() -> int:
@@ -30,6 +45,7 @@ def main() -> int:
         if not URGENT.intersection(own) or not layout.venv_python.exists():
             ensure(
                 layout,
+                cloud=_is_cloud_stack(layout, own),
                 tests=bool(NEEDS_TEST_TOOLS.intersection(own)),
                 plots=bool(NEEDS_PLOTS.intersection(own)),
                 own_strategies=_own_strategies(own),

@@ -52,9 +52,7 @@ def _inputs(layout: Layout, name: str) -> str:
     return digest(sorted(each for each in sources.rglob("*") if each.is_file()), base=sources)
 
 
-def _into(
-    layout: Layout, home: Path, action: Callable[[Layout, Path, StepLog], None]
-) -> Callable[[StepLog], None]:
+def _into(layout: Layout, home: Path, action: Callable[[Layout, Path, StepLog], None]) -> Callable[[StepLog], None]:
     def run(log: StepLog) -> None:
         (home / ".complete").unlink(missing_ok=True)
         home.mkdir(parents=True, exist_ok=True)
@@ -88,7 +86,7 @@ def _java(layout: Layout, home: Path, log: StepLog) -> None:
     shutil.copytree(_sources(layout, "java"), source)
     goals = ["package", "dependency:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"]
     log.run(["mvn", "--batch-mode", "--quiet", *goals], cwd=source, timeout=_INSTALL_S, tries=2)
-    jars = [each for each in (source / "target").glob("*.jar")]
+    jars = list((source / "target").glob("*.jar"))
     if not jars:
         raise CommandError("maven made no jar")
     for jar in jars:

@@ -1,6 +1,6 @@
 """Makes a fresh clone ready: Python environment, Pulumi toolchain, our packages, the engine. Standard library only.
 
-    python3 -m cli.bootstrap ensure [--tests] [--recheck-plugin]
+    python3 -m cli.bootstrap ensure [--cloud] [--tests] [--recheck-plugin]
 
 A fast no-op when nothing that a step depends on has changed. Everything lands in `.ironlane/`.
 """
@@ -46,6 +46,7 @@ class _Plan:
 
     layout: Layout
     env: Mapping[str, str]
+    cloud: bool
     tests: bool
     plots: bool
     build: Mapping[str, str]
@@ -115,31 +116,26 @@ class _Plan:
                 "a compiler error names file and line above",
             ),
         ]
+        if self.cloud:
+            steps.append(self._more("cloud", "provider SDKs of the cloud stacks", environment, ()))
         if self.tests:
-            extra = layout.requirements / "test.txt"
-            steps.append(
-                Step(
-                    "tests",
-                    "tools that the tests need",
-                    digest([extra], environment),
-                    (layout.venv / "bin" / "pytest",),
-                    lambda log: self._pip_install(log, "--require-hashes", "-r", str(extra)),
-                    "check that the package registry can be reached",
-                )
-            )
+            pytest = layout.venv / "bin" / "pytest"
+            steps.append(self._more("tests", "tools that the tests need", environment, (pytest,), "test"))
         if self.plots:
-            plot = layout.requirements / "plot.txt"
-            steps.append(
-                Step(
-                    "plots",
-                    "what draws plots",
-                    digest([plot], environment),
-                    (layout.venv_python,),
-                    lambda log: self._pip_install(log, "--require-hashes", "-r", str(plot)),
-                    "check that the package registry can be reached",
-                )
-            )
+            steps.append(self._more("plots", "what draws plots", environment, (), "plot"))
         return steps
+
+    def _more(self, key: str, title: str, environment: str, outputs: tuple[Path, ...], group: str = "") -> Step:
+        """A group of requirements on top of the environment."""
+        file = self.layout.requirements / f"{group or key}.txt"
+        return Step(
+            key,
+            title,
+            digest([file], environment),
+            (self.layout.venv_python, *outputs),
+            lambda log: self._pip_install(log, "--require-hashes", "-r", str(file)),
+            "check that the package registry can be reached",
+        )
 
     def _strategies(self) -> str:
         found = strategies.files(self.layout)
@@ -243,6 +239,7 @@ def _identity(executable: str) -> str:
 def ensure(
     layout: Layout,
     *,
+    cloud: bool = False,
     tests: bool = False,
     plots: bool = False,
     own_strategies: str | None = None,
@@ -254,6 +251,7 @@ def ensure(
     """Brings the clone up to date; returns the keys of the steps that ran. Raises BootstrapError, nothing else.
 
     own_strategies: folder to build into the engine from now on, see `strategies.remember`.
+    cloud: also the provider SDKs of the cloud stacks, which the tests need as well.
     build: `build_variables` of the engine to have; the release build when not given. The others are left as they are.
     """
     env = dict(os.environ if env is None else env)
@@ -262,7 +260,7 @@ def ensure(
     wanted = engines.build_variables(debug=False) if build is None else build
     if own_strategies is not None:
         strategies.remember(layout, own_strategies)
-    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, tests, plots or tests, wanted)
+    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, cloud or tests, tests, plots or tests, wanted)
     if recheck_plugin:
         (layout.stamps / "plugin.json").unlink(missing_ok=True)
     if not [step for step in plan.steps() if step.due(layout.stamps)]:
@@ -313,13 +311,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m cli.bootstrap", description="Make this clone ready to run.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("ensure", help="set up what is missing or out of date")
+    command.add_argument("--cloud", action="store_true", help="also what the cloud stacks need")
     command.add_argument("--tests", action="store_true", help="also what the tests need")
     command.add_argument("--recheck-plugin", action="store_true", help="look again for the real provider plugin")
     options = parser.parse_args(arguments)
     # a terminated set-up must end its children too, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        ensure(repository_layout(), tests=options.tests, recheck_plugin=options.recheck_plugin)
+        ensure(repository_layout(), cloud=options.cloud, tests=options.tests, recheck_plugin=options.recheck_plugin)
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

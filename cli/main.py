@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from cli import bench, bench_gate, checks, control, fuzz, logs, platform, reconcile, session, status, strategy
@@ -18,7 +19,7 @@ from cli.preflight import PreflightError
 from cli.pulumi import PulumiError, Stack
 from components.local.servicectl import ServiceError
 from rehearsal.toolchain.environment import NotReadyError
-from stacks.settings import SettingsError
+from stacks.stack_file import SettingsError, read_stack_file
 
 Handler = Callable[[Stack, argparse.Namespace], int]
 
@@ -34,8 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(handler=handler)
         return command
 
-    add("up", "Bring the platform up, or apply what changed in the stack file.", platform.up)
-    add("preview", "Show what `up` would change, and change nothing.", platform.preview)
+    add("up", "Bring the platform up, or apply what changed in the stack file.", _by_place(platform.up, "up"))
+    add("preview", "Show what `up` would change, and change nothing.", _by_place(platform.preview, "preview"))
+    add("rehearse", "Cloud stack: up, empty preview, destroy, against a stand-in cloud.", _by_place(None, "rehearse"))
     down = add("down", "Stop everything; data (ledger, journal, databases) is kept.", platform.down)
     down.add_argument("--delete-data", action="store_true", help="delete the stack's data and passwords too")
     show = add("status", "Every service with its gates and where to reach it.", status.status)
@@ -83,6 +85,18 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _by_place(local: Handler | None, name: str) -> Handler:
+    """The local stack's handler, or that of cli.cloud: the SDKs which it needs are not everybody's."""
+
+    def handle(stack: Stack, args: argparse.Namespace) -> int:
+        if read_stack_file(stack.file).get("environment") == "local" and local is not None:
+            return local(stack, args)
+        handler: Handler = getattr(import_module("cli.cloud"), name)
+        return handler(stack, args)
+
+    return handle
 
 
 def _on_layout(check: Callable[[Layout, argparse.Namespace], int]) -> Handler:

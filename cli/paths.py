@@ -63,6 +63,11 @@ class Layout:
         return self.home / "state"
 
     @property
+    def rehearsal(self) -> Path:
+        """State, settings and logs of rehearsed stacks, apart from those of real ones."""
+        return self.home / "rehearsal"
+
+    @property
     def passphrase(self) -> Path:
         """Generated once, mode 0600; encrypts the secrets in the state."""
         return self.home / "secrets" / "passphrase"

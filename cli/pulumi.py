@@ -22,7 +22,7 @@ import yaml
 from cli.paths import Layout
 from components.local.servicectl import write_file
 from rehearsal.toolchain.environment import pulumi_command, pulumi_environment
-from stacks.settings import CONFIG_FILE_VARIABLE, PROJECT
+from stacks.stack_file import CONFIG_FILE_VARIABLE, PROJECT
 
 Action = Literal["up", "preview", "destroy"]
 Event = dict[str, Any]
@@ -42,10 +42,15 @@ class Stack:
     name: str
     file: Path
     layout: Layout
+    rehearsal: bool = False  # the providers are stand-ins, and the record is apart
 
     @property
     def run_dir(self) -> Path:
-        return self.layout.stack_run(self.name)
+        return self.layout.rehearsal / "run" / self.name if self.rehearsal else self.layout.stack_run(self.name)
+
+    @property
+    def state(self) -> Path:
+        return self.layout.rehearsal / "state" if self.rehearsal else self.layout.state
 
     @property
     def rendered_file(self) -> Path:
@@ -65,7 +70,7 @@ class Stack:
     @property
     def checkpoint(self) -> Path:
         """Pulumi's record of the stack."""
-        return self.layout.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
+        return self.state / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
 
     def exists(self) -> bool:
         """True once Pulumi knows the stack."""
@@ -74,20 +79,22 @@ class Stack:
 
 @dataclass
 class Outcome:
-    """Names of the command resources by what an operation did, or in a preview would do, to them."""
+    """Names of resources by what an operation did, or in a preview would do, to them; warnings of the providers."""
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)  # services that had ended and were started again
 
     @property
     def changed(self) -> list[str]:
-        return [*self.created, *self.updated, *self.deleted]
+        return [*self.created, *self.replaced, *self.updated, *self.deleted]
 
     def note(self, operation: str, name: str) -> None:
-        kinds = {"create": self.created, "update": self.updated, "replace": self.updated, "delete": self.deleted}
+        kinds = {"create": self.created, "update": self.updated, "replace": self.replaced, "delete": self.deleted}
         kinds["same"] = self.unchanged
         if operation in kinds:
             kinds[operation].append(name)
@@ -115,7 +122,7 @@ def one_operation(stack: Stack) -> Iterator[None]:
 
 def _drop_dead_locks(stack: Stack) -> None:
     """Pulumi's own lock outlives a killed pulumi and would refuse every later operation."""
-    for lock in (stack.layout.state / ".pulumi" / "locks" / "organization" / PROJECT / stack.name).glob("*.json"):
+    for lock in (stack.state / ".pulumi" / "locks" / "organization" / PROJECT / stack.name).glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             if not psutil.pid_exists(int(json.loads(lock.read_text())["pid"])):
                 lock.unlink()
@@ -139,7 +146,8 @@ def render_stack_file(document: dict[str, Any], file: Path) -> None:
 
 def environment(stack: Stack) -> dict[str, str]:
     """What pulumi needs in its environment to run on this stack."""
-    return {**pulumi_environment(stack.layout), CONFIG_FILE_VARIABLE: str(stack.file)}
+    ours = pulumi_environment(stack.layout, state=stack.state, rehearsal=stack.rehearsal)
+    return {**ours, CONFIG_FILE_VARIABLE: str(stack.file)}
 
 
 def ensure_stack(stack: Stack) -> None:
@@ -153,7 +161,7 @@ def forget_stack(stack: Stack) -> None:
     if stack.exists():
         _stack_command(stack, "rm", stack.name, "--yes", "--preserve-config")
     for records in ("backups", "history"):
-        shutil.rmtree(stack.layout.state / ".pulumi" / records / PROJECT / stack.name, ignore_errors=True)
+        shutil.rmtree(stack.state / ".pulumi" / records / PROJECT / stack.name, ignore_errors=True)
 
 
 def _stack_command(stack: Stack, *words: str) -> None:
@@ -167,8 +175,22 @@ def _stack_command(stack: Stack, *words: str) -> None:
         raise PulumiError(f"pulumi stack {' '.join(words[:2])}: {done.stderr.strip()}")
 
 
-def run(stack: Stack, action: Action, on_event: Callable[[Event], None], timeout_s: float = 900) -> Outcome:
-    """Run one operation, its events also kept in the stack's log folder. Raises PulumiError with the diagnostics."""
+def only_commands(metadata: Event) -> bool:
+    """What a local stack is made of."""
+    return bool(metadata["type"] == COMMAND_TYPE)
+
+
+def run(
+    stack: Stack,
+    action: Action,
+    on_event: Callable[[Event], None],
+    timeout_s: float = 900,
+    counts: Callable[[Event], bool] = only_commands,
+) -> Outcome:
+    """Run one operation, its events also kept in the stack's log folder. Raises PulumiError with the diagnostics.
+
+    counts: whether the outcome names a resource, by the metadata of its event.
+    """
     log_dir = stack.run_dir / "log"
     log_dir.mkdir(parents=True, exist_ok=True)
     file = stack.preview_file if action == "preview" else stack.rendered_file
@@ -192,7 +214,7 @@ def run(stack: Stack, action: Action, on_event: Callable[[Event], None], timeout
                 log.write(line)
                 if line.startswith("{"):
                     event = json.loads(line)
-                    _account(event, action, outcome, errors)
+                    _account(event, action, outcome, errors, counts)
                     on_event(event)
             process.wait()
         finally:
@@ -216,10 +238,14 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
         process.communicate()
 
 
-def _account(event: Event, action: Action, outcome: Outcome, errors: list[str]) -> None:
+def _account(
+    event: Event, action: Action, outcome: Outcome, errors: list[str], counts: Callable[[Event], bool]
+) -> None:
     diagnostic = event.get("diagnosticEvent", {})
     if diagnostic.get("severity") == "error" and (text := diagnostic["message"].strip()) not in errors:
         errors.append(text)
+    if diagnostic.get("severity") == "warning" and (text := diagnostic["message"].strip()) not in outcome.warnings:
+        outcome.warnings.append(text)
     done = event.get("resourcePreEvent" if action == "preview" else "resOutputsEvent")
-    if done and done["metadata"]["type"] == COMMAND_TYPE:
+    if done and counts(done["metadata"]):
         outcome.note(done["metadata"]["op"], done["metadata"]["urn"].rsplit("::", 1)[1])

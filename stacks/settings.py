@@ -1,29 +1,18 @@
-"""Typed settings of a stack: one frozen model per environment, unknown keys refused, all errors at once."""
+"""Typed settings of the `local` environment: one frozen model, unknown keys refused, all errors at once."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-PROJECT = "ironlane"
-CONFIG_FILE_VARIABLE = "IRONLANE_CONFIG_FILE"  # set by the command line when the stack file is not Pulumi.<stack>.yaml
+from stacks.stack_file import Settings, read_stack_file, unprefixed, validate
+
 PRICE_UNITS_PER_DOLLAR = 10_000
 HOT_PATH_ROLES = ("venue", "feed-handler", "strategy", "order-router", "agent")
-
-
-class SettingsError(Exception):
-    """Settings that cannot be used. The text lists every error with its stack file, key, value and fix."""
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
 
 def _decimal(value: object) -> object:
@@ -47,13 +36,13 @@ def price4(dollars: Decimal) -> int:
     return int(dollars * PRICE_UNITS_PER_DOLLAR)
 
 
-class Instrument(_Settings):
+class Instrument(Settings):
     symbol: str = Field("IRON", pattern=r"^[A-Z]{1,8}$", description="1 to 8 capital letters")
     tick: Dollars = Decimal("0.01")
     round_lot: int = Field(100, ge=1, le=10_000)
 
 
-class Ports(_Settings):
+class Ports(Settings):
     """Every service listens on base + a fixed offset, so two copies of the stack only need two bases."""
 
     base: int = Field(17_000, ge=1024, le=65_500)
@@ -111,7 +100,7 @@ def _speed(value: object) -> object:
     return float(value)
 
 
-class Replay(_Settings):
+class Replay(Settings):
     """Other participants' orders at the venue."""
 
     file: str | None = None
@@ -134,14 +123,14 @@ class Replay(_Settings):
         return ticker if ticker.isalpha() and ticker.isupper() and len(ticker) <= 8 else None
 
 
-class Strategy(_Settings):
+class Strategy(Settings):
     class_: str = Field(
         "hotpath.strategy.market_maker:MarketMaker", alias="class", pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
     )
-    parameters: dict[str, int | float | str | bool] = {}
+    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
 
 
-class Limits(_Settings):
+class Limits(Settings):
     """Pre-trade limits, enforced by the risk gate in the order router."""
 
     max_order_quantity: int = Field(1_000, ge=1, le=999_999)
@@ -152,12 +141,12 @@ class Limits(_Settings):
     max_open_orders: int = Field(64, ge=1, le=100_000)
 
 
-class RolePlacement(_Settings):
+class RolePlacement(Settings):
     cpus: Cpus = ()
     numa_node: int | None = Field(None, ge=0, le=1023)
 
 
-class Placement(_Settings):
+class Placement(Settings):
     """Where the roles of the hot path run. No cpus means: wherever the kernel puts them."""
 
     idle: Literal["spin", "back_off"] = "back_off"
@@ -188,7 +177,7 @@ class Placement(_Settings):
         return self
 
 
-class LocalSettings(_Settings):
+class LocalSettings(Settings):
     """The `local` environment: every service a supervised process on this machine."""
 
     environment: Literal["local"]
@@ -213,33 +202,9 @@ class LocalSettings(_Settings):
         return self
 
 
-def _describe(source: str, error: Mapping[str, Any]) -> str:
-    loc = [str(part) for part in error["loc"]]
-    key = f"{PROJECT}:{'.'.join(loc)}" if loc else f"{PROJECT}:*"
-    value = error.get("input")
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        model: type[BaseModel] = LocalSettings
-        for part in loc[:-1]:
-            annotation = model.model_fields[part].annotation
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                model = annotation
-        known = ", ".join(sorted(field.alias or name for name, field in model.model_fields.items()))
-        return f"{source}: {key} = {value!r}: unknown key; known here: {known}. Remove or rename it."
-    if kind == "missing":
-        return f"{source}: {key} is missing; add it."
-    message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(value, (dict, BaseModel)) else f" = {value!r}"
-    return f"{source}: {key}{shown}: {message}."
-
-
 def parse(raw: Mapping[str, Any], source: str) -> LocalSettings:
     """Validate the stack's `ironlane:` keys (without the prefix). Raises SettingsError with every error."""
-    try:
-        return LocalSettings.model_validate(dict(raw))
-    except ValidationError as error:
-        lines = [_describe(source, dict(e)) for e in error.errors()]
-        raise SettingsError("\n".join(lines)) from None
+    return validate(LocalSettings, raw, source)
 
 
 def from_file(path: Path) -> LocalSettings:
@@ -247,48 +212,6 @@ def from_file(path: Path) -> LocalSettings:
     return parse(read_stack_file(path), path.name)
 
 
-def read_stack_file(path: Path) -> dict[str, Any]:
-    """The `ironlane:` keys of a stack file, unprefixed. Raises SettingsError when it is not a stack file."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such stack file; stacks here: {_stack_files(path.parent)}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    config = document.get("config") if isinstance(document, dict) else None
-    if not isinstance(config, dict):
-        raise SettingsError(f"{path}: has no `config:` mapping; start from Pulumi.local.yaml")
-    foreign = [key for key in config if not str(key).startswith(f"{PROJECT}:")]
-    if foreign:
-        raise SettingsError(
-            "\n".join(
-                f"{path.name}: {key}: unknown key; settings of this program begin with {PROJECT}:" for key in foreign
-            )
-        )
-    return _unprefixed(config)
-
-
 def parse_document(document: Mapping[str, Any], source: str) -> LocalSettings:
     """Settings of a stack file's document that `read_stack_file` has accepted. Raises SettingsError."""
-    return parse(_unprefixed(document["config"]), source)
-
-
-def _unprefixed(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(key).removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
-
-
-def _stack_files(folder: Path) -> str:
-    return ", ".join(sorted(p.name for p in folder.glob("Pulumi.*.yaml"))) or "none"
-
-
-def from_pulumi_config(stack: str) -> LocalSettings:
-    """Settings as the running Pulumi program received them."""
-    received: dict[str, str] = json.loads(os.environ.get("PULUMI_CONFIG", "{}"))
-    raw: dict[str, Any] = {}
-    for key, text in received.items():
-        namespace, _, name = key.partition(":")
-        if namespace != PROJECT:
-            continue
-        raw[name] = json.loads(text) if text[:1] in "{[" else text
-    source = Path(os.environ.get(CONFIG_FILE_VARIABLE, f"Pulumi.{stack}.yaml")).name
-    return parse(raw, source)
+    return parse(unprefixed(document["config"]), source)

@@ -68,13 +68,30 @@ class Recording:
         return earlier.urn in seen - {later.urn}
 
 
+# what the provider computes and our components read, beside the ARN and the name
+_COMPUTED: dict[str, dict[str, Any]] = {
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
+    "aws:ec2/placementGroup:PlacementGroup": {"placementGroupId": "pg-0123456789abcdef0"},
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:eks/cluster:Cluster": {"endpoint": "https://eks.test", "certificateAuthority": {"data": "Y2E="}},
+}
+
+
 class _Echo(mocks.Mocks):
-    """Answers with the inputs; a command prints nothing."""
+    """Answers with the inputs, and what the provider would compute as far as our components read it."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         state = dict(args.inputs)
-        if args.typ == "command:local:Command":
+        if args.typ.startswith("command:"):
             state |= {"stdout": "", "stderr": ""}
+        elif args.typ.startswith("aws:"):
+            service = args.typ.split(":")[1].split("/")[0]
+            state = {
+                "arn": f"arn:aws:{service}:::{args.name}",
+                "name": args.name,
+                **_COMPUTED.get(args.typ, {}),
+                **state,
+            }
         return (f"{args.name}-id", state)
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:

@@ -36,8 +36,11 @@ def pulumi_environment(
     *,
     color: bool = False,
     state: Path | None = None,
+    rehearsal: bool = False,
 ) -> dict[str, str]:
-    """Environment for the CLI. `state` moves the file backend elsewhere (tests).
+    """Environment for the CLI. `state` moves the file backend elsewhere (tests, rehearsals).
+
+    rehearsal: every provider plugin is our stand-in, and no credentials are handed on.
 
     Creates the state folder and, once, the passphrase that encrypts secrets in it.
     Raises NotReadyError when the bootstrap has not run.
@@ -53,7 +56,11 @@ def pulumi_environment(
     state.mkdir(parents=True, exist_ok=True)
     # the language host starts the first python3 on PATH, whatever Pulumi.yaml says about a virtualenv
     path = [layout.venv / "bin", selection.executable.parent]
-    if plugin.directory is not None:
+    if rehearsal:
+        path += [command_plugin.stand_in_directory(layout), cloud_stand_ins(layout)]
+        for name in [name for name in env if name.startswith("AWS_") or name == "KUBECONFIG"]:
+            env.pop(name)
+    elif plugin.directory is not None:
         path.append(plugin.directory)
     env["PATH"] = os.pathsep.join([*map(str, path), env.get("PATH", os.defpath)])
     env["VIRTUAL_ENV"] = str(layout.venv)
@@ -75,6 +82,11 @@ def pulumi_command(layout: Layout) -> str:
     if selection is None:
         raise NotReadyError("no pulumi has been built or chosen in this clone: run `python3 -m cli.bootstrap ensure`")
     return str(selection.executable)
+
+
+def cloud_stand_ins(layout: Layout) -> Path:
+    """Folder of the stand-ins that only a rehearsal may find: a real `up` must never meet them."""
+    return layout.root / "rehearsal" / "plugins" / "cloud_bin"
 
 
 def ensure_passphrase(layout: Layout) -> Path:

@@ -12,7 +12,8 @@ import pytest
 from cli.paths import Layout
 from components.unit import Unit
 from stacks import local
-from stacks.settings import parse, read_stack_file
+from stacks.settings import parse
+from stacks.stack_file import read_stack_file
 from tests.recorder import Recording, Resource, deploy
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ from cli.pulumi import PulumiError, Stack, one_operation
 from components.local import servicectl
 from components.local.supervisor_config import render_program, render_supervisord
 from components.unit import TcpReadiness, Unit
-from stacks.settings import SettingsError
+from stacks.stack_file import SettingsError
 
 
 @pytest.fixture

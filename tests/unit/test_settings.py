@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks.settings import LocalSettings, Ports, SettingsError, from_file, parse, price4, read_stack_file
+from stacks.settings import LocalSettings, Ports, from_file, parse, price4
+from stacks.stack_file import SettingsError, read_stack_file
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK_FILE = ROOT / "Pulumi.local.yaml"

@@ -11,18 +11,21 @@ import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from rehearsal.plugins import properties as props
 from rehearsal.plugins.command.globs import GlobError, matching_files
 from rehearsal.plugins.command.inputs import FUNCTION_KEYS, RESOURCE_KEYS, LocalCommand, check
 from rehearsal.plugins.command.process import Cancellation, CommandFailedError, run_command
 from rehearsal.plugins.command.redact import Redactor
-from rehearsal.plugins.differences import Change, differences, top_level
+from rehearsal.plugins.detailed_diff import diff_response
+from rehearsal.plugins.differences import differences, top_level
+from rehearsal.plugins.engine_log import EngineLog
+from rehearsal.plugins.stand_in import StandIn
 
 VERSION = "1.2.1"
 COMMAND_TYPE = "command:local:Command"
@@ -34,53 +37,13 @@ _NO_REMOTE = (
     "{} needs the real plugin: `pulumi plugin install resource command " + VERSION + "`"
 )
 
-_Kind = provider_pb2.PropertyDiff.Kind
-_KINDS = {Change.ADD: _Kind.ADD, Change.DELETE: _Kind.DELETE, Change.UPDATE: _Kind.UPDATE}
-_REPLACE_KINDS = {
-    Change.ADD: _Kind.ADD_REPLACE,
-    Change.DELETE: _Kind.DELETE_REPLACE,
-    Change.UPDATE: _Kind.UPDATE_REPLACE,
-}
 
+class CommandProvider(StandIn):
+    VERSION = VERSION
 
-class EngineLog(Protocol):
-    """Where lines of output go while the command runs."""
-
-    def info(self, urn: str, message: str) -> None: ...
-
-    def connect(self, address: str) -> None: ...
-
-
-class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, log: EngineLog) -> None:
-        self._log = log
+        super().__init__(log)
         self._cancellation = Cancellation()
-
-    # --- the plugin itself
-
-    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self._log.connect(request.engine_address)
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
-
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self._log.connect(request.address)
-        return empty_pb2.Empty()
-
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
-
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self.cancel()
-        return empty_pb2.Empty()
 
     def cancel(self) -> None:
         """Ends every command that runs; none is started any more."""
@@ -102,20 +65,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
         new = _inputs(props.from_struct(request.news))
         old_source = request.old_inputs if request.HasField("old_inputs") else request.olds
         changes = differences(_inputs(props.from_struct(old_source)), new)
-        detailed = {
-            path: provider_pb2.PropertyDiff(
-                kind=(_REPLACE_KINDS if top_level(path) == _REPLACE_ON_CHANGE else _KINDS)[change], inputDiff=True
-            )
-            for path, change in changes.items()
-        }
-        keys = sorted({top_level(path) for path in changes})
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
-            diffs=keys,
-            replaces=[key for key in keys if key == _REPLACE_ON_CHANGE],
-            detailedDiff=detailed,
-            hasDetailedDiff=True,
-        )
+        return diff_response(changes, {path for path in changes if top_level(path) == _REPLACE_ON_CHANGE})
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         _only_local(request.urn, context)
@@ -144,9 +94,6 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
         command = LocalCommand.from_properties(state)
         self._run(command, command.delete, _inputs(state), state, request.urn, request.timeout, context)
         return empty_pb2.Empty()
-
-    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     # --- command:local:run
 
