@@ -71,14 +71,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where things run. cpu and peer_cpu: to pin to, None = not possible; libraries: the compiled loops; peers: what
-    `make bench PEERS=1` installed; scratch: a folder for inputs of other processes, gone after the run."""
+    """Where things run. cpu and peer_cpu: to pin to, None = not possible; cpus: all that may be used; libraries: the
+    compiled loops; peers: what `make bench PEERS=1` installed; scratch: a folder for inputs of other processes, gone
+    after the run."""
 
     cpu: int | None
     peer_cpu: int | None
     libraries: Path
     peers: Path
     scratch: Path
+    cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
