@@ -10,6 +10,7 @@ import argparse
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.repeats is not None and not 1 <= options.repeats <= 1000:
         parser.error(f"--repeats {options.repeats}: must be 1 to 1000")
 
+    # what was started and made has to go: with SIGTERM as with Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     err = Console(stderr=True, highlight=False)
     started = time.monotonic()
     try:
@@ -60,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks.workloads import FULL, QUICK, Workloads
 
     scale = QUICK if options.quick else FULL
-    cpus = len(os.sched_getaffinity(0))
+    usable = tuple(sorted(os.sched_getaffinity(0)))
+    cpus = len(usable)
     makers = Workloads(scale, options.recorded, cpus).makers()
     unknown = [name for name in options.only or () if not any(_is_meant(name, made) for made in makers)]
     if unknown:
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cpu, peer = _pin()
     scratch = Path(tempfile.mkdtemp(prefix="ironlane-bench-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    machine = Machine(cpu, peer, libraries, options.peers.resolve(), scratch)
+    machine = Machine(cpu, peer, libraries, options.peers.resolve(), scratch, usable)
     stated = conditions(cpus, cpu, peer)
     timer = _timer_cost()
     done: list[Done] = []

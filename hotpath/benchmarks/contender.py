@@ -1,8 +1,9 @@
 """What a benchmark asks of a contender.
 
-A contender is one module in `benchmarks.contenders`. It names itself (`NAME`, `VERSION`), says why it cannot run here
-(`missing()`, None = it can) and offers a session per kind of work it can do (`SESSIONS`). Sessions of all contenders
-for one piece of work are prepared first, then their rounds alternate in one process on one CPU.
+A contender is one module in `benchmarks.contenders`, or one entry of a module's `CONTENDERS`. It names itself (`NAME`,
+`VERSION`), says why it cannot run here (`missing(machine)`, None = it can) and offers a session per kind of work it can
+do (`SESSIONS`). Sessions of all contenders for one piece of work are prepared first, then their rounds alternate on one
+CPU.
 """
 
 from __future__ import annotations
@@ -70,14 +71,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where things run. cpu and peer_cpu: to pin to, None = not possible; libraries: the compiled loops; peers: what
-    `make bench PEERS=1` installed; scratch: a folder for inputs of other processes, gone after the run."""
+    """Where things run. cpu and peer_cpu: to pin to, None = not possible; cpus: all that may be used; libraries: the
+    compiled loops; peers: what `make bench PEERS=1` installed; scratch: a folder for inputs of other processes, gone
+    after the run."""
 
     cpu: int | None
     peer_cpu: int | None
     libraries: Path
     peers: Path
     scratch: Path
+    cpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,10 @@ OpenSession = Callable[[Work, Machine], Session]
 
 
 class Contender(Protocol):
-    """The module."""
+    """A module, or an entry of its `CONTENDERS`. VERSION: of the library, and how it is set up where that matters."""
 
     NAME: str
     VERSION: str
     SESSIONS: Mapping[str, OpenSession]
 
-    def missing(self) -> str | None: ...
+    def missing(self, machine: Machine) -> str | None: ...

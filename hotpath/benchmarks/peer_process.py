@@ -55,11 +55,18 @@ class PeerProcess:
         # a thread, so that waiting for an answer has a time limit
         threading.Thread(target=self._listen, daemon=True).start()
 
+    def resume(self) -> None:
+        """Let it run without asking it anything."""
+        self._signal(signal.SIGCONT)
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Raises PeerError."""
         stdin = self._process.stdin
         assert stdin is not None
-        self._signal(signal.SIGCONT)
+        self.resume()
         try:
             stdin.write(json.dumps(request) + "\n")
             stdin.flush()
@@ -70,7 +77,7 @@ class PeerProcess:
             raise PeerError(f"no answer to {request['do']} within {_ANSWER_S:.0f} s") from None
         if not line:
             raise PeerError(f"ended at {request['do']}: {self._tail()}")
-        self._signal(signal.SIGSTOP)
+        self.pause()
         answer = json.loads(line)
         if isinstance(answer, dict) and "error" in answer:
             raise PeerError(str(answer["error"]))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.contender import Skipped, Work
 from benchmarks.native import feed as native_feed
 from benchmarks.native.order_flow import OrderFlow
+from benchmarks.native.tick_flow import MESSAGES_PER_TRIGGER
 from benchmarks.recorded import Feed, recorded_feed
+from benchmarks.tick_to_order.session import Offered
 
 _FRAME_BYTES = 47  # OUCH Enter Order with an empty appendage
 _READ_BACK = 1024
 _RING_SLOTS = 1024
+_ISOLATION_RATE = 10_000
+_WARM_UP_SHARE = 0.1  # of a tick-to-order round, before its measured stretch
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,12 @@ class Scale:
     round_trips: int
     one_way: int
     repeats: int
+    flow_s: float  # measured stretch of a tick-to-order round
+    rates: tuple[int, ...]  # tick to order, messages a second
 
 
-FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 12)
-QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 3)
+FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 12, 2.0, (1_000, 10_000, 50_000, 100_000, 200_000))
+QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 3, 0.3, (10_000, 100_000))
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -57,6 +64,8 @@ class Workloads:
             "ouch-encode": self._order_entry,
             "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
             "ring-one-way": lambda: self._ring("ring-one-way", self._scale.one_way),
+            **{f"tick-to-order-{rate // 1000}k": partial(self._tick_to_order, rate) for rate in self._scale.rates},
+            "isolation": self._isolation,
         }
 
     def _matching(self, mix: str) -> Work:
@@ -115,3 +124,35 @@ class Workloads:
         statistics = {"messages": count, "slots": _RING_SLOTS, "slot_bytes": 64}
         latency = "round trip"
         return Work(kind, title, kind, "messages", count, {"messages": count}, _RING_SLOTS, statistics, latency)
+
+    def _tick_to_order(self, rate: int) -> Work | Skipped:
+        name, title = f"tick-to-order-{rate // 1000}k", "tick to order: UDP in, TCP out"
+        return self._open_loop(name, title, "tick-to-order", rate, "tick-to-order", f"{rate // 1000} k messages/s")
+
+    def _isolation(self) -> Work | Skipped:
+        title = f"isolation: tick to order at {_ISOLATION_RATE // 1000} k messages/s, pinned or as a Guaranteed pod"
+        return self._open_loop("isolation", title, "isolation", _ISOLATION_RATE)
+
+    def _open_loop(
+        self, name: str, title: str, kind: str, rate: int, group: str = "", case: str = ""
+    ) -> Work | Skipped:
+        if self._cpus < 2:
+            return Skipped(name, title, "needs two CPUs: a spinning venue and a spinning engine", group, case)
+        # whole cycles, so that each round begins with a trigger
+        warm_up, measured = (
+            int(seconds * rate) // MESSAGES_PER_TRIGGER * MESSAGES_PER_TRIGGER
+            for seconds in (self._scale.flow_s * _WARM_UP_SHARE, self._scale.flow_s)
+        )
+        return Work(
+            name,
+            title,
+            kind,
+            "messages",
+            measured,
+            {"wrong": 0, "strangers": 0},
+            Offered(rate, warm_up, measured),
+            {"messages_per_second": rate, "messages": measured, "orders": measured // MESSAGES_PER_TRIGGER},
+            "message due at the venue to its order read there, open loop",
+            group,
+            case,
+        )

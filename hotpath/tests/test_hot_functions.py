@@ -46,6 +46,7 @@ MODULES = {
     "protocols.itch": {"itch_check", "itch_decode_add_order", "itch_decode_order_delete", "itch_encode_add_order"},
     "protocols.ouch": {"ouch_encode_in_enter_order", "ouch_encode_in_replace_order", "ouch_decode_out_order_executed"},
     "ipc.ring": {"claim", "publish", "poll", "release", "heartbeat"},
+    "composite.loop": {"step", "wait", "run_until"},
     "router.risk_gate": {"check_new", "check_replace", "check_cancel", "_take_message", "_check_limits"},
 }
 

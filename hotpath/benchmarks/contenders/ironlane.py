@@ -12,6 +12,7 @@ from benchmarks.native.matching import MatchingRun
 from benchmarks.native.order_entry import EnterOrderRun
 from benchmarks.native.ring_loops import consume, ping
 from benchmarks.native.samples import Samples
+from benchmarks.tick_to_order.ironlane import fused
 from hotpath.ipc.ring import RingConsumer, RingProducer
 
 NAME = "ironlane"
@@ -28,7 +29,7 @@ VERSION = _version()
 _WAIT_NS = 60_000_000_000
 
 
-def missing() -> str | None:
+def missing(machine: Machine) -> str | None:
     return None
 
 
@@ -166,4 +167,6 @@ SESSIONS: Mapping[str, OpenSession] = {
     "order-entry": _OrderEntry,
     "ring-round-trip": _RoundTrip,
     "ring-one-way": _OneWay,
+    "tick-to-order": fused,
+    "isolation": fused,
 }

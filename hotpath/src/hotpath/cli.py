@@ -30,6 +30,9 @@ ROLES = {
     "order-router": ("hotpath.router.role", "OrderRouterConfig"),
     "agent": ("hotpath.agent.role", "AgentConfig"),
 }
+# what `run` takes besides: no role of its own, so it has no status block to wait for
+COMPOSITE = "composite"
+RUNNABLE = {role: module for role, (module, _) in ROLES.items()} | {COMPOSITE: "hotpath.composite.role"}
 READY_POLL_S = 0.02
 MAX_READY_TIMEOUT_S = 3600.0
 
@@ -63,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         help="run a role until SIGTERM",
         description="Run a role in the foreground; SIGTERM or SIGINT stops it gracefully.",
     )
-    run.add_argument("role", choices=sorted(ROLES), metavar="ROLE", help=", ".join(sorted(ROLES)))
+    help_text = ", ".join(sorted(ROLES)) + f"; {COMPOSITE}: several of them in one process"
+    run.add_argument("role", choices=sorted(RUNNABLE), metavar="ROLE", help=help_text)
     run.add_argument("--config", required=True, metavar="FILE", help="the role's JSON configuration file")
     run.set_defaults(command=_run)
 
@@ -197,8 +201,7 @@ def _seconds(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    module, _ = ROLES[options.role]
-    code: int = importlib.import_module(module).run(options.config)
+    code: int = importlib.import_module(RUNNABLE[options.role]).run(options.config)
     return code
 
 

@@ -20,7 +20,8 @@ class _Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Idle(_Config, frozen=True):
-    """How a role waits when it has nothing to do: spin (isolated core) or back_off (shared core)."""
+    """How a role waits when it has nothing to do: spin (isolated core), yield (shared with loops that yield, too)
+    or back_off (shared core)."""
 
     mode: str = "back_off"
     max_sleep_us: int = 200
@@ -140,6 +141,15 @@ class OrderRouterConfig(_Config, frozen=True):
     max_orders: int = 1_048_576
     journal_segment_records: int = 65_536
     journal_max_segments: int = 1024
+
+
+class CompositeConfig(_Config, frozen=True):
+    """Roles that share one process and one thread: the configuration file of each. None: not among them."""
+
+    idle: Idle = Idle()
+    feed_handler: str | None = None
+    strategy: str | None = None
+    order_router: str | None = None
 
 
 class Nats(_Config, frozen=True):

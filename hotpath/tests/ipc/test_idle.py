@@ -10,7 +10,7 @@ import pytest
 from hotpath.ipc.idle import IdleStrategy
 
 
-@pytest.mark.parametrize(("mode", "sleep"), [("yield", 100), ("", 100), ("spin", 0), ("back_off", 100_001)])
+@pytest.mark.parametrize(("mode", "sleep"), [("sleep", 100), ("", 100), ("spin", 0), ("back_off", 100_001)])
 def test_bad_settings(mode: str, sleep: int) -> None:
     with pytest.raises(ValueError, match=r"idle\."):
         IdleStrategy(mode, sleep)

@@ -2,6 +2,7 @@ from hotpath.config import FeedHandlerConfig
 
 ROLE: str
 GATES: tuple[str, ...]
+DEFAULT_BATCH: int
 COUNTERS: tuple[str, ...]
 
 class FeedHandler:
@@ -11,7 +12,7 @@ class FeedHandler:
     """
 
     receive_buffers: list[int]
-    def __init__(self, config: FeedHandlerConfig) -> None: ...
+    def __init__(self, config: FeedHandlerConfig, batch: int = ...) -> None: ...
     def spin(self, milliseconds: int) -> None: ...
     def superseded(self) -> bool: ...
     def update_status(self) -> dict[str, str]: ...

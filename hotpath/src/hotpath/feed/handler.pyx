@@ -48,8 +48,9 @@ COUNTERS = (
     + OWN_COUNTERS
 )
 
+DEFAULT_BATCH = 64                # datagrams of a line per pass
+
 cdef enum:
-    BATCH = 64                    # datagrams per recvmmsg
     DATAGRAM_BYTES = 9216         # jumbo frame
     RING_CAPACITY = 16_384
     HEARTBEAT_NS = 5_000_000
@@ -59,11 +60,11 @@ cdef enum:
 
 
 cdef class FeedHandler:
-    def __cinit__(self, config):
+    def __cinit__(self, config, *_):
         self.fds[0] = self.fds[1] = self.fds[2] = -1
 
-    def __init__(self, config):
-        """Open sockets and segments. Raises ConfigError, OSError (the text names port and holder), SegmentError."""
+    def __init__(self, config, int batch=DEFAULT_BATCH):
+        """Open sockets and segments. batch: most datagrams of a line that one pass reads. Raises ConfigError, OSError (the text names port and holder), SegmentError."""
         runtime, instrument = config.runtime, config.instrument
         if not 1 <= len(config.lines) <= 2:
             raise ConfigError(f"lines: {len(config.lines)} given; name line A, or lines A and B")
@@ -81,9 +82,9 @@ cdef class FeedHandler:
         self.config = config
         self.silence_ns = config.silence_ms * 1_000_000
         self.line_count = len(config.lines)
-        self.receiver_a = DatagramReceiver(BATCH, DATAGRAM_BYTES)
-        self.receiver_b = DatagramReceiver(BATCH, DATAGRAM_BYTES)
-        self.receiver_answers = DatagramReceiver(BATCH, DATAGRAM_BYTES)
+        self.receiver_a = DatagramReceiver(batch, DATAGRAM_BYTES)
+        self.receiver_b = DatagramReceiver(batch, DATAGRAM_BYTES)
+        self.receiver_answers = DatagramReceiver(batch, DATAGRAM_BYTES)
         self.receive_buffers = []
         for line in range(self.line_count):
             self._open_line(line, config.lines[line])

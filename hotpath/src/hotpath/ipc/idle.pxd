@@ -13,11 +13,14 @@ cdef enum:
 
 @cython.final
 cdef class IdleStrategy:
-    """spin: PAUSE on each empty pass. back_off: spin, PAUSE, then sleeps that double from 1 us to max_sleep_us.
+    """spin: PAUSE on each empty pass. yield: let another thread of the CPU run on each empty pass, for loops that share
+    it with loops that do the same: beside a spinning one, a yield lasts whole time slices. back_off: spin, PAUSE, then
+    sleeps that double from 1 us to max_sleep_us.
 
     Call `reset()` after a pass that did work, `idle()` (or `idle_until_fds()`) after one that did not.
     """
-    cdef readonly bint spinning          # mode is "spin"
+    cdef readonly bint spinning          # mode is "spin" or "yield": never sleeps
+    cdef readonly bint yielding          # mode is "yield"
     cdef readonly int64_t max_sleep_ns
     cdef int64_t _sleep_ns
     cdef uint32_t _passes
@@ -25,6 +28,7 @@ cdef class IdleStrategy:
     cdef inline void reset(self) noexcept nogil:
         self._passes = 0
 
+    cdef inline void _give_way(self) noexcept nogil
     cdef int64_t _next_sleep(self) noexcept nogil
     cdef void idle(self) noexcept nogil
     # Like idle(), but where idle() would sleep it waits in ppoll, so that readable input ends the wait.

@@ -15,6 +15,9 @@ cdef extern from "<sys/prctl.h>" nogil:
     const int PR_SET_TIMERSLACK
     int prctl(int option, ...) noexcept
 
+cdef extern from "<sched.h>" nogil:
+    int sched_yield() noexcept
+
 cdef enum:
     FIRST_SLEEP_NS = 1000
     TIMER_SLACK_NS = 1000
@@ -23,22 +26,29 @@ cdef enum:
 
 cdef class IdleStrategy:
     def __cinit__(self, str mode = "back_off", int64_t max_sleep_us = 200):
-        if mode not in ("spin", "back_off"):
-            raise ValueError(f"idle.mode: {mode!r} is not an idle strategy; use 'spin' or 'back_off'")
+        if mode not in ("spin", "yield", "back_off"):
+            raise ValueError(f"idle.mode: {mode!r} is not an idle strategy; use 'spin', 'yield' or 'back_off'")
         if not 1 <= max_sleep_us <= 100_000:
             raise ValueError(f"idle.max_sleep_us: {max_sleep_us} is outside 1..100000")
-        self.spinning = mode == "spin"
+        self.yielding = mode == "yield"
+        self.spinning = mode == "spin" or self.yielding
         self.max_sleep_ns = max_sleep_us * 1000
         self._sleep_ns = FIRST_SLEEP_NS
         if not self.spinning:
             # The default slack of 50 us would be added to every short sleep of this thread.
             prctl(PR_SET_TIMERSLACK, <unsigned long>TIMER_SLACK_NS, 0, 0, 0)
 
+    cdef inline void _give_way(self) noexcept nogil:
+        if self.yielding:
+            sched_yield()
+        else:
+            cpu_relax()
+
     cdef int64_t _next_sleep(self) noexcept nogil:
         """ns to sleep now; 0 = this pass only spins or pauses."""
         cdef int64_t sleep_ns
         if self.spinning:
-            cpu_relax()
+            self._give_way()
             return 0
         if self._passes < IDLE_SPIN_PASSES:
             self._passes = self._passes + 1
@@ -66,7 +76,7 @@ cdef class IdleStrategy:
 
     cdef int idle_until_due(self, const int *fds, int count, int64_t now_ns, int64_t due_ns) noexcept nogil:
         if self.spinning:
-            cpu_relax()
+            self._give_way()
             return 0
         if self._passes < IDLE_FD_PASSES:
             self._passes = self._passes + 1

@@ -33,6 +33,7 @@ class RouterEngine:
     control_present: bool
     audit_full: bool
     strategy_present: bool
+    attention: bool
     session_changed: bool
     def __init__(
         self,

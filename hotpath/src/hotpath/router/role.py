@@ -53,9 +53,28 @@ def run(config_path: str) -> int:
 
     Raises ConfigError for a configuration that cannot be used.
     """
-    config = load(config_path, OrderRouterConfig)
     log = RoleLog(ROLE)
     stop = StopSignal()
+    try:
+        router = open_router(config_path, log)
+    except (EpochError, JournalError, SegmentError, OSError) as error:
+        log.error("cannot start", error=error)
+        return 1
+    try:
+        router.begin()
+        freeze_garbage_collector(disable=True)
+        while not stop:
+            router.engine.poll(time.monotonic_ns() + SLICE_NS)
+            if not router.housekeep():
+                return 1
+        return router.drain(stop.name)
+    finally:
+        router.close()
+
+
+def open_router(config_path: str, log: RoleLog) -> OrderRouter:
+    """Raises ConfigError for a configuration that cannot be used, EpochError, JournalError, SegmentError, OSError."""
+    config = load(config_path, OrderRouterConfig)
     try:
         password = Path(config.account.password_file).read_text().rstrip("\n")
     except OSError as error:
@@ -64,16 +83,9 @@ def run(config_path: str) -> int:
             " the router needs it to log in"
         ) from error
     try:
-        router = OrderRouter(config, password, log)
+        return OrderRouter(config, password, log)
     except ValueError as error:
         raise ConfigError(f"{config_path}: {error}") from error
-    except (EpochError, JournalError, SegmentError, OSError) as error:
-        log.error("cannot start", error=error)
-        return 1
-    try:
-        return router.run(stop)
-    finally:
-        router.close()
 
 
 def _other_positions(table: OrderTable) -> str:
@@ -88,7 +100,7 @@ class OrderRouter:
     def __init__(self, config: OrderRouterConfig, password: str, log: RoleLog) -> None:
         """Raises ValueError for a setting out of range, EpochError, JournalError, SegmentError, OSError."""
         runtime = config.runtime
-        self._config = config
+        self.config = config
         self._log = log
         self._data = Path(runtime.data_dir)
         self._data.mkdir(parents=True, exist_ok=True)
@@ -113,7 +125,7 @@ class OrderRouter:
             self._orders = RingProducer(prefix, "ring.orders", ORDER_EVENT_SIZE, ORDER_RING_SLOTS, number, symbol)
             self._position = SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, number, symbol=symbol)
             self._latency = HistogramWriter(prefix, f"latency.{ROLE}", LATENCIES, number)
-            self._engine = RouterEngine(
+            self.engine = RouterEngine(
                 table=table,
                 gate=RiskGate(config.instrument.locate, config.instrument.tick),
                 journal=self._journal,
@@ -161,39 +173,30 @@ class OrderRouter:
             symbol=symbol,
             position=table.position,
             other_positions=_other_positions(table),
-            session=self._engine.session.decode("ascii", "replace").strip() or "none",
+            session=self.engine.session.decode("ascii", "replace").strip() or "none",
             venue_sequence=table.venue_sequence,
         )
 
     def _read_journal(self) -> JournalReader:
         return JournalReader(str(self._data), ORDER_EVENT_SIZE, self._journal.first_sequence)
 
-    def run(self, stop: StopSignal) -> int:
-        """Trade until the stop signal, then drain. Returns the exit code."""
-        engine = self._engine
+    def begin(self) -> None:
+        """Before the first stretch of the loop."""
         if (self._data / KILLED_MARK).exists():
-            engine.latch_kill()
-        engine.check_kill_file()
-        engine.start()
+            self.engine.latch_kill()
+        self.engine.check_kill_file()
+        self.engine.start()
         self._status.enter(RoleState.RECONCILING)
-        freeze_garbage_collector(disable=False)
-        while not stop:
-            self._turn(SLICE_NS)
-            if self._orders.is_superseded:
-                self._log.error("stopping: another router has taken over the shared-memory segments")
-                return 1
-        return self._drain(stop.name)
 
     def close(self) -> None:
         """Close what is shared, so that readers see an orderly end."""
-        self._engine.disconnect(logout=True)
+        self.engine.disconnect(logout=True)
         for part in (self._orders, self._position, self._latency, self._status, self._journal):
             part.close()
         self._epoch.close()
 
-    def _turn(self, slice_ns: int) -> None:
-        engine = self._engine
-        engine.poll(time.monotonic_ns() + slice_ns)
+    def housekeep(self) -> bool:
+        """Between two stretches of the loop. False: it has to stop, another router has taken over."""
         now = time.monotonic_ns()
         if now >= self._attach_ns:
             self._attach_ns = now + ATTACH_EVERY_NS
@@ -206,11 +209,15 @@ class OrderRouter:
         self._keep_kill()
         self._drive_session(now)
         self._update_gates()
+        if self._orders.is_superseded and not self.engine.draining:
+            self._log.error("stopping: another router has taken over the shared-memory segments")
+            return False
+        return True
 
     # ---- session
 
     def _drive_session(self, now: int) -> None:
-        engine = self._engine
+        engine = self.engine
         stage = SESSION_STATES[engine.session_state]
         if stage == "idle":
             if engine.fenced:
@@ -230,14 +237,12 @@ class OrderRouter:
         self._stage = stage
 
     def _session_lost(self, now: int) -> None:
-        engine = self._engine
+        engine = self.engine
         limit = BACK_OFF_DRAINING_S if engine.draining else BACK_OFF_LAST_S
         delay = min(self._back_off_s, limit) * random.uniform(0.5, 1.0)
         self._back_off_s = min(self._back_off_s * 2, BACK_OFF_LAST_S)
         self._retry_ns = now + int(delay * 1e9)
-        problem = (
-            f"order entry {self._config.order_entry.host}:{self._config.order_entry.port}: {engine.describe_down()}"
-        )
+        problem = f"order entry {self.config.order_entry.host}:{self.config.order_entry.port}: {engine.describe_down()}"
         if problem != self._problem:
             self._log.warning("session down", reason=problem, open_orders=self._table.open_count)
         self._problem = problem
@@ -246,8 +251,8 @@ class OrderRouter:
 
     def _make_view(self) -> OrderTable:
         """An empty table for the whole stream, or for a long one a table restored up to the last N messages."""
-        view = OrderTable(self._config.max_orders, self._config.instrument.symbol)
-        last, limit = self._table.venue_sequence, self._config.reconcile_max_messages
+        view = OrderTable(self.config.max_orders, self.config.instrument.symbol)
+        last, limit = self._table.venue_sequence, self.config.reconcile_max_messages
         self._from_sequence = max(1, last - limit + 1)
         if self._from_sequence > 1:
             restore_table(view, self._read_journal(), self._from_sequence)
@@ -256,7 +261,7 @@ class OrderRouter:
         return view
 
     def _compare(self) -> None:
-        engine, table = self._engine, self._table
+        engine, table = self.engine, self._table
         assert self._view is not None
         settle = self._data / SETTLE_FILE
         if table.foreign_open and settle.exists():
@@ -268,14 +273,14 @@ class OrderRouter:
         for user_ref_num, field, here, venue in found:
             self._log.error("break", user_ref_num=user_ref_num, field=field, here=here, venue=venue)
         unknown = max(table.unknown_count, table.foreign_open)  # when the journal was full not all could be marked
-        within = breaks <= self._config.reconcile_break_threshold
+        within = breaks <= self.config.reconcile_break_threshold
         engine.finish_recovery(compared, breaks, within, within and not unknown)
         self._sessions += 1
         if self._sessions > 1:
             engine.count_reconnect()
         self._back_off_s = BACK_OFF_FIRST_S
         if not within:
-            allowed = self._config.reconcile_break_threshold
+            allowed = self.config.reconcile_break_threshold
             self._problem = f"{breaks} breaks against the venue's stream, {allowed} allowed; see the log"
         elif unknown:
             self._problem = (
@@ -300,18 +305,18 @@ class OrderRouter:
     # ---- neighbours
 
     def _attach(self) -> None:
-        prefix = self._config.runtime.shm_prefix
-        if not self._engine.strategy_present:
+        prefix = self.config.runtime.shm_prefix
+        if not self.engine.strategy_present:
             self._attach_intents(prefix)
         self._control = self._attached(self._control, prefix, "control", CONTROL_BLOCK_SIZE, "")
-        self._engine.attach_control(self._control)
-        self._top = self._attached(self._top, prefix, "top", BOOK_EVENT_SIZE, self._config.instrument.symbol)
-        self._engine.attach_top(self._top)
+        self.engine.attach_control(self._control)
+        self._top = self._attached(self._top, prefix, "top", BOOK_EVENT_SIZE, self.config.instrument.symbol)
+        self.engine.attach_top(self._top)
 
     def _attach_intents(self, prefix: str) -> None:
         """A live strategy hears of each intent of an earlier epoch that it is refused; a dead one's are skipped."""
         try:
-            ring = RingConsumer(prefix, "ring.intents", INTENT_SIZE, "head", self._config.instrument.symbol)
+            ring = RingConsumer(prefix, "ring.intents", INTENT_SIZE, "head", self.config.instrument.symbol)
         except WrongInstrument as error:
             self._strangers["ring.intents"] = str(error)
             return
@@ -325,7 +330,7 @@ class OrderRouter:
         if ring.liveness() not in (ProducerState.ALIVE, ProducerState.SILENT):
             ring.close()
             return
-        self._engine.attach_intents(ring)
+        self.engine.attach_intents(ring)
         self._log.info("strategy attached", pid=ring.segment.producer_pid, strategy_epoch=ring.producer_epoch)
 
     def _attached(
@@ -354,20 +359,20 @@ class OrderRouter:
 
     def _keep_kill(self) -> None:
         mark = self._data / KILLED_MARK
-        if self._engine.killed != mark.exists():
-            if self._engine.killed:
+        if self.engine.killed != mark.exists():
+            if self.engine.killed:
                 mark.touch()
-                self._log.error("killed", kill_file=self._engine.kill_file_present)
+                self._log.error("killed", kill_file=self.engine.kill_file_present)
             else:
                 mark.unlink(missing_ok=True)
                 self._log.warning("re-armed")
 
     def _update_gates(self) -> None:
-        engine = self._engine
+        engine = self.engine
         stage = SESSION_STATES[engine.session_state]
         killed = ""
         if engine.kill_file_present:
-            killed = f"{self._config.runtime.kill_file} exists"
+            killed = f"{self.config.runtime.kill_file} exists"
         elif engine.killed:
             killed = "kill switch latched; a person must re-arm it"
         room = engine.audit_has_room()
@@ -409,16 +414,18 @@ class OrderRouter:
 
     # ---- stop
 
-    def _drain(self, signal: str) -> int:
-        engine, table = self._engine, self._table
+    def drain(self, signal: str) -> int:
+        """Cancel everything, wait for the venue's answers, print and keep the proof. 0 when no order is unknown."""
+        engine, table = self.engine, self._table
         started = time.monotonic_ns()
-        deadline = started + self._config.cancel_deadline_ms * 1_000_000
+        deadline = started + self.config.cancel_deadline_ms * 1_000_000
         engine.draining = True
         self._status.enter(RoleState.DRAINING)
         open_at_signal = table.open_orders()
         self._log.info("draining", signal=signal, open_orders=len(open_at_signal))
         while table.open_count and time.monotonic_ns() < deadline:
-            self._turn(min(SLICE_NS, max(1, deadline - time.monotonic_ns())))
+            engine.poll(min(time.monotonic_ns() + SLICE_NS, deadline))
+            self.housekeep()
         engine.mark_open_unknown()
         final, unknown = engine.write_proof(open_at_signal)
         elapsed_ms = (time.monotonic_ns() - started) / 1e6

@@ -1,0 +1,3 @@
+from hotpath.strategy.base import Strategy
+
+class TickTaker(Strategy): ...
