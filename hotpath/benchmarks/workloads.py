@@ -10,6 +10,7 @@ from benchmarks.contender import Skipped, Work
 from benchmarks.native import feed as native_feed
 from benchmarks.native.order_flow import OrderFlow
 from benchmarks.recorded import Feed, recorded_feed
+from benchmarks.recovery import book_works, role_works
 
 _FRAME_BYTES = 47  # OUCH Enter Order with an empty appendage
 _READ_BACK = 1024
@@ -25,11 +26,13 @@ class Scale:
     frames: int
     round_trips: int
     one_way: int
+    recovered_orders: int
+    recovered_rows: int
     repeats: int
 
 
-FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 12)
-QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 3)
+FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 1_000_000, 80_000, 12)
+QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 100_000, 5_000, 3)
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -57,6 +60,8 @@ class Workloads:
             "ouch-encode": self._order_entry,
             "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
             "ring-one-way": lambda: self._ring("ring-one-way", self._scale.one_way),
+            **book_works(self._scale.recovered_orders),
+            **role_works(self._recorded_file, self._scale.recovered_rows),
         }
 
     def _matching(self, mix: str) -> Work:

@@ -12,6 +12,7 @@ from benchmarks.native.matching import MatchingRun
 from benchmarks.native.order_entry import EnterOrderRun
 from benchmarks.native.ring_loops import consume, ping
 from benchmarks.native.samples import Samples
+from benchmarks.recovery import SESSIONS as RECOVERY
 from hotpath.ipc.ring import RingConsumer, RingProducer
 
 NAME = "ironlane"
@@ -166,4 +167,5 @@ SESSIONS: Mapping[str, OpenSession] = {
     "order-entry": _OrderEntry,
     "ring-round-trip": _RoundTrip,
     "ring-one-way": _OneWay,
+    **RECOVERY,
 }

@@ -204,9 +204,9 @@ def usable(engine: MatchingEngine) -> bool:
     if engine.orders():
         return False
     apply_to_engine(engine, ("submit", 1, 1, "S", 100, 1, "0", False, 0))
-    events = apply_to_engine(engine, ("submit", 2, 0, "B", 100, 1, "0", False, 0))
+    events = apply_to_engine(engine, ("submit", 2, 0, "B", 100, 1, "3", False, 0))
     apply_to_engine(engine, ("submit", 3, 1, "S", 100, 1, "0", False, 0))
-    decremented = apply_to_engine(engine, ("submit", 4, 1, "B", 100, 1, "0", False, 0))
+    decremented = apply_to_engine(engine, ("submit", 4, 1, "B", 100, 1, "3", False, 0))
     return [e.match_number for e in events] == [0, 5] and [e.prevented for e in decremented] == [0, 1, 1]
 
 
@@ -237,7 +237,7 @@ def test_every_changed_bit_is_found(data: bytes) -> None:
     for bit in range(8 * len(data)):
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
-        refuses(bytes(damaged), "")
+        refuses(bytes(damaged), ".")
 
 
 ROW = HEADER_BYTES
@@ -297,7 +297,7 @@ def test_a_crossed_engine_is_refused() -> None:
 
 
 def test_of_another_kind_or_symbol_or_size(data: bytes) -> None:
-    refuses(snapshot(OrderBook(8)), "it holds a order book, and is to become a MatchingEngine")
+    refuses(snapshot(OrderBook(8)), "it is of an order book, and cannot become a MatchingEngine")
     with pytest.raises(SnapshotError, match="OrderBook"):
         restore(OrderBook(8), data)
     refuses(data, "it is of IRON, not of AAPL", symbol="AAPL")

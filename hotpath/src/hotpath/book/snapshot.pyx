@@ -367,7 +367,8 @@ def restore(LimitOrderBook book not None, data, *, symbol: str | None = None) ->
     cdef int64_t row
     cdef str problem = ""
     if header.kind != (KIND_BOOK if engine is None else KIND_ENGINE):
-        raise SnapshotError(f"it holds a {_KINDS[header.kind]}, and is to become a {type(book).__name__}")
+        raise SnapshotError(f"it is of {'an' if header.kind == KIND_BOOK else 'a'} {_KINDS[header.kind]}, "
+                            f"and cannot become a {type(book).__name__}")
     if symbol is not None and memcmp(PyBytes_AS_STRING(_symbol(symbol)), header.symbol, SYMBOL_BYTES) != 0:
         raise SnapshotError(f"it is of {_text(header.symbol) or 'no symbol'}, not of {symbol}")
     if book.live_orders() != 0 or (engine is not None and not _settled(engine)):
