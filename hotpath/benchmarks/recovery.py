@@ -18,6 +18,7 @@ from hotpath.book.order_book import OrderBook
 Book = OrderBook | MatchingEngine
 _TITLE = "book of many orders rebuilt from nothing"
 _OWNERS = 9
+_ROWS_PER_SECOND = 10_000
 _CASES = {
     "recovery-book-snapshot": ("feed's book from its snapshot file", "book-from-snapshot"),
     "recovery-book-replay": ("feed's book by replay of its ITCH messages", "book-by-replay"),
@@ -151,14 +152,13 @@ class ChainInput:
     rows: int
 
 
-def role_works(recorded: Path | None, rows: int) -> Mapping[str, Callable[[], Work]]:
-    """recorded: a session for the venue to replay first, else a generated one of `rows`."""
-    flow: dict[str, Any] = {"speed": 0.0, "max_rows_per_second": 40_000}
-    flow |= {"file": str(recorded)} if recorded is not None and recorded.is_file() else {"seed": 1}
-    payload = ChainInput(flow, rows)
+def role_works(rows: int) -> Mapping[str, Callable[[], Work]]:
+    """rows: of generated flow that the venue has behind it before anything is killed; it goes on meanwhile."""
+    payload = ChainInput({"speed": 0.0, "max_rows_per_second": _ROWS_PER_SECOND, "seed": 1}, rows)
+    statistics = {"flow_rows_per_second": _ROWS_PER_SECOND, "flow_rows_before_a_kill": rows}
 
-    def make(name: str, case: str) -> Callable[[], Work]:
-        return lambda: Work(
+    def make(name: str, case: str) -> tuple[str, Callable[[], Work]]:
+        return name, lambda: Work(
             name,
             "roles as processes: start to ready",
             name,
@@ -166,15 +166,17 @@ def role_works(recorded: Path | None, rows: int) -> Mapping[str, Callable[[], Wo
             1,
             {"roles_ready": len(ROLES)},
             payload,
-            {"rows_replayed_before_a_kill": rows},
+            statistics,
             group="recovery-roles",
             case=case,
         )
 
-    return {
-        "recovery-roles-cold-start": make("recovery-roles-cold-start", "whole chain from nothing, one role after the other"),
-        "recovery-roles-kill": make("recovery-roles-kill", "SIGKILL until ready again, the slowest role"),
-    }
+    return dict(
+        [
+            make("recovery-roles-cold-start", "whole chain from nothing, one role after the other"),
+            make("recovery-roles-kill", "SIGKILL until ready again, the slowest role"),
+        ]
+    )
 
 
 def _single(ns: int) -> dict[str, int]:
@@ -187,7 +189,9 @@ class _Chain:
 
     def __init__(self, work: Work, machine: Machine) -> None:
         self._input: ChainInput = work.payload
-        self._chain = RoleChain(machine.scratch / work.name, dict(self._input.flow))
+        # this process waits meanwhile, so its CPU is free for them too
+        cpus = {cpu for cpu in (machine.cpu, machine.peer_cpu) if cpu is not None}
+        self._chain = RoleChain(machine.scratch / work.name, dict(self._input.flow), cpus)
 
     def latency(self) -> None:
         return None

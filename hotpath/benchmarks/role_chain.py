@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,12 @@ class ChainError(Exception):
 
 
 class RoleChain:
-    """Folders and ports of its own below `folder`. flow: the venue's (see VenueConfig.flow)."""
+    """Folders and ports of its own below `folder`. flow: the venue's (see VenueConfig.flow); cpus: for all the roles
+    together, empty = those of this process."""
 
-    def __init__(self, folder: Path, flow: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, flow: dict[str, Any], cpus: Collection[int] = ()) -> None:
         self._folder = folder
+        self._cpus = cpus
         self._prefix = f"ironlane-bench-{os.getpid()}-{secrets.token_hex(3)}"
         self._flow = flow
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -101,7 +104,10 @@ class RoleChain:
         command = [sys.executable, "-P", "-c", _COMMAND, "run", role, "--config", str(self._config(role))]
         with self._log(role).open("ab") as log:
             began = time.perf_counter_ns()
-            self._processes[role] = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+            process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+        self._processes[role] = process
+        if self._cpus:
+            os.sched_setaffinity(process.pid, self._cpus)
         self._wait(role)
         return time.perf_counter_ns() - began
 

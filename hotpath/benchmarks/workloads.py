@@ -31,8 +31,8 @@ class Scale:
     repeats: int
 
 
-FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 1_000_000, 80_000, 12)
-QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 100_000, 5_000, 3)
+FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 1_000_000, 50_000, 12)
+QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 100_000, 2_000, 3)
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -61,7 +61,7 @@ class Workloads:
             "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
             "ring-one-way": lambda: self._ring("ring-one-way", self._scale.one_way),
             **book_works(self._scale.recovered_orders),
-            **role_works(self._recorded_file, self._scale.recovered_rows),
+            **role_works(self._scale.recovered_rows),
         }
 
     def _matching(self, mix: str) -> Work:
