@@ -1,8 +1,8 @@
 """`fuzz`: coverage-guided fuzzing of every decoder and framer for a bounded time.
 
 What decodes is compiled once more, apart from the engine that runs: with bounds and overflow checks, and instrumented
-for libFuzzer, which comes with atheris; with --sanitize under AddressSanitizer and UBSan, too. Where atheris cannot be had, that is said and nothing fails: the tests run
-the same targets on mutated bytes in any case.
+for libFuzzer, which comes with atheris; with --sanitize under AddressSanitizer and UBSan, too. Where atheris cannot be
+had, that is said and nothing fails: the tests run the same targets on mutated bytes in any case.
 """
 
 from __future__ import annotations

@@ -315,7 +315,7 @@ def test_of_another_kind_or_symbol_or_size(data: bytes) -> None:
     two = OrderBook(8)
     two.add_order(1, "B", 100, 1)
     two.add_order(2, "B", 200, 1)
-    with pytest.raises(SnapshotError, match="order 1: .* more than 1 price levels"):
+    with pytest.raises(SnapshotError, match=r"order 1: .* more than 1 price levels"):
         restore(few, snapshot(two))
     assert not few.orders()
 
@@ -324,7 +324,7 @@ def test_only_between_operations(data: bytes) -> None:
     engine = MatchingEngine(8, max_owners=4)
     engine.submit_order(1, "B", 100, 1)
     for attempt in (lambda: snapshot(engine), lambda: restore(engine, data)):
-        with pytest.raises(SnapshotError, match="drain|not empty"):
+        with pytest.raises(SnapshotError, match=r"drain|not empty"):
             attempt()
     engine.drain_events()
     with pytest.raises(SnapshotError, match="not empty"):

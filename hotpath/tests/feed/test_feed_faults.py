@@ -304,7 +304,9 @@ def random_messages(source: random.Random, count: int) -> list[list[bytes]]:
                 reference += 1
                 live.append(reference)
                 side = source.choice("BS")
-                price = 999_900 - 100 * source.randint(1, 50) if side == "B" else 1_000_100 + 100 * source.randint(1, 50)
+                price = (
+                    999_900 - 100 * source.randint(1, 50) if side == "B" else 1_000_100 + 100 * source.randint(1, 50)
+                )
                 packet.append(add(reference, side, source.randint(1, 500), price))
         packets.append(packet)
     return packets
