@@ -90,6 +90,7 @@ class _Rebuild:
         self._new = new
         self._replay = replay
         self._original = self._replayed()
+        self._digest: int = self._original.digest()
 
     def _replayed(self) -> Any:
         book = self._new(self._payload)
@@ -102,7 +103,7 @@ class _Rebuild:
             "resting_orders": len(book),
             "best_bid": bid.price if bid else 0,
             "best_ask": ask.price if ask else 0,
-            "same_digest": int(book.digest() == self._original.digest()),
+            "same_digest": int(book.digest() == self._digest),
         }
 
     def latency(self) -> None:

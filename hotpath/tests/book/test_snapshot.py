@@ -117,6 +117,9 @@ def test_a_long_stream_gives_the_same_digest_on_replay_and_after_every_restore()
     """Thousands of resting orders, several owners, prices that jump tenfold; restored again and again."""
     stream = random_operations(11, 6000)
     engine, replay = MatchingEngine(5000, max_owners=5), MatchingEngine(5000, max_owners=5, tick=1)
+    for owner, mode in enumerate((Smp.SMP_CANCEL_OLDEST, Smp.SMP_CANCEL_NEWEST, Smp.SMP_DECREMENT_BOTH), start=1):
+        engine.set_owner_self_match_prevention(owner, mode)
+        replay.set_owner_self_match_prevention(owner, mode)
     restored = copy_of(engine)
     most = 0
     for step, operation in enumerate(stream):
@@ -141,6 +144,20 @@ def test_mass_cancel_after_a_restore_goes_by_the_age_of_the_orders() -> None:
         apply_to_engine(engine, ("submit", reference, 1 + reference % 2, side, price, 5, "0", False, 0))
     events = apply_to_engine(copy_of(engine), ("mass_cancel", 1, "", "S"))
     assert [event.order_ref for event in events] == list(range(2, 21, 2))
+
+
+@pytest.mark.parametrize("mode", Smp)
+def test_owners_keep_their_self_match_prevention(mode: Smp) -> None:
+    """Whatever the fresh engine was told before."""
+    engine, fresh = MatchingEngine(8, max_owners=4), MatchingEngine(8, max_owners=4)
+    engine.set_owner_self_match_prevention(2, mode)
+    for owner in range(1, 4):
+        fresh.set_owner_self_match_prevention(owner, Smp((mode + owner) % 4))
+    apply_to_engine(engine, ("submit", 1, 1, "S", 100, 3, "0", False, 0))
+    apply_to_engine(engine, ("submit", 2, 2, "S", 100, 3, "0", False, 0))
+    restore(fresh, snapshot(engine))
+    for operation in (("submit", 3, 1, "B", 100, 2, "3", False, 0), ("submit", 4, 2, "B", 100, 5, "3", False, 0)):
+        assert apply_to_engine(fresh, operation) == apply_to_engine(engine, operation)
 
 
 def feed_book(seed: int, messages: int) -> tuple[OrderBook, random.Random]:
