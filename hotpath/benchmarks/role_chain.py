@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import secrets
@@ -25,6 +26,8 @@ IGNORED_GATES = {"agent": {"bus"}}
 _LIMIT_S = 30.0
 _POLL_S = 0.0005
 _STOP_S = 10.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None)
 _COMMAND = "import sys; from hotpath.cli import main; sys.exit(main(sys.argv[1:]))"
 _LIMITS = {
     "max_order_quantity": 1_000,
@@ -104,7 +107,9 @@ class RoleChain:
         command = [sys.executable, "-P", "-c", _COMMAND, "run", role, "--config", str(self._config(role))]
         with self._log(role).open("ab") as log:
             began = time.perf_counter_ns()
-            process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+            process = subprocess.Popen(
+                command, stderr=log, stdout=log, env=environment, preexec_fn=_end_with_the_benchmark
+            )
         self._processes[role] = process
         if self._cpus:
             os.sched_setaffinity(process.pid, self._cpus)
@@ -178,6 +183,11 @@ class RoleChain:
             }
             for role, config in own.items()
         }
+
+
+def _end_with_the_benchmark() -> None:
+    """In the new process: it is killed when this one ends, however that happens."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_ports(tcp: int, udp: int) -> list[int]:
