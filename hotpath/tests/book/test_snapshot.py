@@ -31,13 +31,13 @@ from hotpath.book.snapshot import (
 # by hand: one resting bid of owner 2 (300 shares at 10.00 of 500), owner 2 cancels the newest, next match 8
 GOLDEN = (
     # magic, version, kind engine, bytes of an order, bytes of the header, zero
-    "49524f4e424f4f4b 0100 02 1c 4000 0000"
+    "49524f4e424f4f4b 0100 02 20 4000 0000"
     # symbol, orders, owner settings, position, next match number
     "49524f4e20202020 01000000 01000000 2a00000000000000 0800000000000000"
 )
 GOLDEN_ROWS = (
-    # reference, price, shares, consumed, token, owner, zero
-    "0500000000000000 a0860100 2c010000 c8000000 09000000 0200 0000"
+    # reference, price, shares, consumed, token, owner, zero, age
+    "0500000000000000 a0860100 2c010000 c8000000 09000000 0200 0000 00000000"
     # owner, mode, zero
     "0200 01 00"
 )
@@ -258,7 +258,8 @@ def test_every_changed_bit_is_found(data: bytes) -> None:
 
 
 ROW = HEADER_BYTES
-SECOND = HEADER_BYTES + 28
+SECOND = HEADER_BYTES + 32
+SETTING = SECOND + 32
 
 
 @pytest.mark.parametrize(
@@ -283,18 +284,36 @@ SECOND = HEADER_BYTES + 28
         (ROW + 12, b"\xff\xff\xff\xff", "order 0: price, shares"),
         (SECOND + 24, b"\x04\x00", "order 1: price, shares or owner"),
         (SECOND + 26, b"\x01", "order 1"),
-        (SECOND, (5).to_bytes(8, "little"), "order 1: its reference is there already"),
+        (SECOND, (5).to_bytes(8, "little"), "order 1: its reference or age is there already"),
+        (SECOND + 28, b"\x00", "order 1: its reference or age is there already"),
+        (SECOND + 28, b"\x02", "order 1: its reference or age is there already"),
+        (ROW + 8, (0x80000000 | 100_000).to_bytes(4, "little"), "digest"),
+        (SECOND + 8, (200_000).to_bytes(4, "little"), r"order 1: .* not the next of the book"),
         (SECOND + 8, (0x80000001).to_bytes(4, "little"), "digest"),
-        (SECOND + 28, b"\x00\x00", "owner settings"),
-        (SECOND + 28, b"\x04\x00", "owner settings"),
-        (SECOND + 30, b"\x00", "owner settings"),
-        (SECOND + 30, b"\x04", "owner settings"),
-        (SECOND + 31, b"\x01", "owner settings"),
+        (SETTING, b"\x00\x00", "owner settings"),
+        (SETTING, b"\x04\x00", "owner settings"),
+        (SETTING + 2, b"\x00", "owner settings"),
+        (SETTING + 2, b"\x04", "owner settings"),
+        (SETTING + 3, b"\x01", "owner settings"),
     ],
 )
 def test_contents_that_no_engine_writes(data: bytes, at: int, value: bytes, text: str) -> None:
     """With a checksum that is right."""
     refuses(changed(data, at, value), text)
+
+
+def test_orders_out_of_place_are_refused() -> None:
+    """Bids from the best down, asks from the best up, the older first: rows exchanged, with their own ages."""
+    engine = MatchingEngine(8, max_owners=4)
+    for reference, side, price in ((1, "B", 100), (2, "B", 100), (3, "B", 90), (4, "S", 200), (5, "S", 210)):
+        apply_to_engine(engine, ("submit", reference, 1, side, price, 5, "0", False, 0))
+    data = snapshot(engine)
+    restore(MatchingEngine(8, max_owners=4), data)
+    rows = [data[ROW + 32 * n : ROW + 32 * (n + 1)] for n in range(5)]
+    for one, other in ((0, 1), (1, 2), (2, 3), (3, 4)):
+        moved = rows.copy()
+        moved[one], moved[other] = moved[other], moved[one]
+        refuses(sealed(data[:ROW] + b"".join(moved)), f"order {other}: .* not the next of the book")
 
 
 def mix(digest: int, *values: int) -> int:

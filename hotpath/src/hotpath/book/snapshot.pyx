@@ -12,20 +12,21 @@ All integers are little-endian.
     16  symbol, 8 bytes, blanks on the right
     24  orders u32
     28  owner settings u32
-    an order, in the order of their queueing: reference u64, price u32 with bit 31 set for a sell, shares u32;
-        of an engine also consumed u32, token u32, owner u16, zero u16
+    an order, bids from the best down, then asks from the best up, by time within a level: reference u64, price u32
+        with bit 31 set for a sell, shares u32; of an engine also consumed u32, token u32, owner u16, zero u16, age u32
     an owner's setting, by rising owner: owner u16, self-match prevention u8, zero u8
     CRC-32 u32 of all before
 
-Orders are written by time priority over the whole book, which holds every queue's and every owner's order. Counters
-are no state and are left out. Bytes written by a later version are refused.
+The age of an order counts from 0, the oldest of all, without a gap: it holds the order of every owner's orders, which
+no queue tells. Written in the order of the book, orders are restored side by side, so that the queues of a restored book
+lie in memory as they are read. Counters are no state and are left out. Bytes written by a later version are refused.
 """
 import zlib
 from typing import NamedTuple
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, qsort
+from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcmp, memcpy, memset
 
 from hotpath.book.limit_order_book cimport LimitOrderBook, TopOfBook, rest, valid_price, valid_shares
@@ -45,7 +46,7 @@ cdef enum:
     C_HEADER = 64
     C_TRAILER = 4
     BOOK_ORDER = 16
-    ENGINE_ORDER = 28
+    ENGINE_ORDER = 32
     OWNER_SETTING = 4
     KIND_BOOK = 1
     KIND_ENGINE = 2
@@ -98,11 +99,12 @@ cdef struct Row:
     uint32_t token
     uint16_t owner
     uint16_t zero
+    uint32_t age
     uint8_t side
 
 cdef struct Queued:
     uint64_t sequence
-    uint32_t handle
+    uint32_t row
 
 
 # ---- plain C ---------------------------------------------------------------------------------------------------------
@@ -189,6 +191,7 @@ cdef inline Row read_row(const uint8_t* at, int size) noexcept nogil:
         row.token = get32(at + 20)
         row.owner = get16(at + 24)
         row.zero = get16(at + 26)
+        row.age = get32(at + 28)
     return row
 
 
@@ -201,6 +204,7 @@ cdef inline void write_row(uint8_t* at, int size, const Order* order) noexcept n
         put32(at + 20, order.token)
         put16(at + 24, order.owner)
         put16(at + 26, 0)
+        put32(at + 28, 0)
 
 
 cdef int earlier(const void* a, const void* b) noexcept nogil:
@@ -209,39 +213,54 @@ cdef int earlier(const void* a, const void* b) noexcept nogil:
     return <int>(left > right) - <int>(left < right)
 
 
-cdef void write_orders(LimitOrderBook book, Queued* queued, uint8_t* at, int size) noexcept nogil:
-    """queued: room for every live order."""
+cdef void write_orders(LimitOrderBook book, uint8_t* at, int size, Queued* queued) noexcept nogil:
+    """queued: room for every live order of an engine, else NULL."""
     cdef uint32_t handle = book.first_live()
+    cdef uint8_t* rows = at
     cdef uint32_t count = 0
     cdef uint32_t i
     while handle != 0:
-        queued[count].sequence = book.order(handle).sequence
-        queued[count].handle = handle
+        write_row(at, size, book.order(handle))
+        if queued != NULL:
+            queued[count].sequence = book.order(handle).sequence
+            queued[count].row = count
         count += 1
-        handle = book.next_live(handle)
-    qsort(queued, count, sizeof(Queued), &earlier)
-    for i in range(count):
-        write_row(at, size, book.order(queued[i].handle))
         at += size
+        handle = book.next_live(handle)
+    if queued != NULL:
+        qsort(queued, count, sizeof(Queued), &earlier)
+        for i in range(count):
+            put32(rows + <size_t>queued[i].row * size + 28, i)
 
 
 cdef int64_t impossible_row(const uint8_t* at, int size, uint32_t count, uint32_t owners) noexcept nogil:
-    """Number of the first order that no book can hold, -1 when there is none."""
+    """Number of the first order that no book can hold, or not there; -1 when there is none."""
     cdef uint32_t i
     cdef Row row
+    cdef Row before
+    memset(&before, 0, sizeof(Row))
     for i in range(count):
         row = read_row(at, size)
         if not valid_price(row.price) or not valid_shares(row.shares) or row.owner >= owners or row.zero != 0:
             return i
+        if i != 0 and row.side == before.side:
+            if row.price == before.price:
+                if size == ENGINE_ORDER and row.age <= before.age:
+                    return i
+            elif (row.price > before.price) != <bint>row.side:
+                return i
+        elif row.side < before.side:
+            return i
+        before = row
         at += size
     return -1
 
 
-cdef int64_t refused_row(LimitOrderBook book, MatchingEngine engine, const uint8_t* at, int size,
-                         uint32_t count) noexcept nogil:
+cdef int64_t refused_row(LimitOrderBook book, const uint8_t* at, int size, uint32_t count,
+                         uint32_t* handles) noexcept nogil:
     """Puts the orders on the empty book; number of the first that has no place on it, -1 when all are there.
-    engine: the same book, or None."""
-    cdef bint owned = engine is not None
+    handles: of an engine, zeroed, one per order, to be filled by age; else NULL."""
+    cdef uint64_t first = book.pool.next_sequence
     cdef uint32_t i, slot, handle
     cdef Row row
     for i in range(count):
@@ -252,11 +271,26 @@ cdef int64_t refused_row(LimitOrderBook book, MatchingEngine engine, const uint8
         handle = rest(&book.pool, &book.levels, row.reference, slot, row.side, <int32_t>row.price, row.shares)
         if handle == 0:
             return i
-        if owned:
-            engine.place(handle, row.owner, row.consumed, row.token)
-            engine.clear_events()  # the event that announces it went out when it was entered
+        if handles != NULL:
+            if row.age >= count or handles[row.age] != 0:
+                return i
+            handles[row.age] = handle
+            book.pool.orders[handle].sequence = first + row.age
+            book.pool.orders[handle].consumed = row.consumed
+            book.pool.orders[handle].token = row.token
+            book.pool.orders[handle].owner = row.owner
         at += size
     return -1
+
+
+cdef void place_orders(MatchingEngine engine, const uint32_t* handles, uint32_t count) noexcept nogil:
+    """Each owner's list, by age."""
+    cdef uint32_t i
+    cdef const Order* order
+    for i in range(count):
+        order = engine.order(handles[i])
+        engine.place(handles[i], order.owner, order.consumed, order.token)
+        engine.clear_events()  # the event that announces it went out when it was entered
 
 
 cdef uint32_t count_settings(MatchingEngine engine) noexcept nogil:
@@ -301,7 +335,7 @@ cdef void apply_settings(MatchingEngine engine, const uint8_t* at, uint32_t coun
 
 
 def snapshot(LimitOrderBook book not None, *, symbol: str = "", uint64_t position=0) -> bytes:
-    """The book as bytes, in the time of one walk and one sort of its orders; the book does not change.
+    """The book as bytes, in the time of a few walks over its orders; the book does not change.
 
     symbol: to 8 ASCII characters, checked by restore(); position: the caller's own, of the last message or operation
     that the book includes. Raises SnapshotError in the middle of an operation (events not drained) or for a symbol
@@ -309,7 +343,7 @@ def snapshot(LimitOrderBook book not None, *, symbol: str = "", uint64_t positio
     """
     cdef MatchingEngine engine = book if isinstance(book, MatchingEngine) else None
     cdef Header header
-    cdef Queued* queued
+    cdef Queued* queued = NULL
     cdef uint8_t* at
     cdef size_t size
     cdef bytes name = _symbol(symbol)
@@ -332,13 +366,14 @@ def snapshot(LimitOrderBook book not None, *, symbol: str = "", uint64_t positio
         header.digest = engine.engine_digest()
     size = C_HEADER + <size_t>header.orders * header.order_bytes + <size_t>header.owner_settings * OWNER_SETTING
     data = PyBytes_FromStringAndSize(NULL, size + C_TRAILER)
-    queued = <Queued*>malloc((<size_t>header.orders + 1) * sizeof(Queued))
-    if queued == NULL:
-        raise MemoryError(f"no memory to put {header.orders} orders in order")
+    if engine is not None:
+        queued = <Queued*>malloc((<size_t>header.orders + 1) * sizeof(Queued))
+        if queued == NULL:
+            raise MemoryError(f"no memory to put {header.orders} orders in order")
     at = <uint8_t*>PyBytes_AS_STRING(data)
     with nogil:
         write_header(at, &header)
-        write_orders(book, queued, at + C_HEADER, header.order_bytes)
+        write_orders(book, at + C_HEADER, header.order_bytes, queued)
         if engine is not None:
             write_settings(engine, at + size - <size_t>header.owner_settings * OWNER_SETTING)
         free(queued)
@@ -364,6 +399,7 @@ def restore(LimitOrderBook book not None, data, *, symbol: str | None = None) ->
     cdef const uint8_t* settings = rows + <size_t>header.orders * header.order_bytes
     cdef uint32_t owners = 1 if engine is None else engine.max_owners
     cdef uint64_t match_number = 0 if engine is None else engine.next_match_number
+    cdef uint32_t* handles = NULL
     cdef int64_t row
     cdef str problem = ""
     if header.kind != (KIND_BOOK if engine is None else KIND_ENGINE):
@@ -377,13 +413,22 @@ def restore(LimitOrderBook book not None, data, *, symbol: str | None = None) ->
         raise SnapshotError(f"it holds {header.orders} orders, this book at most {book.max_orders}")
     row = impossible_row(rows, header.order_bytes, header.orders, owners)
     if row >= 0:
-        raise SnapshotError(f"order {row}: price, shares or owner is out of range (owners here: below {owners})")
+        raise SnapshotError(f"order {row}: price, shares or owner is out of range (owners here: below {owners}), or it "
+                            "is not the next of the book")
     if impossible_settings(settings, header.owner_settings, owners):
         raise SnapshotError(f"owner settings are out of order or range (owners here: below {owners})")
+    if engine is not None:
+        handles = <uint32_t*>calloc(<size_t>header.orders + 1, sizeof(uint32_t))
+        if handles == NULL:
+            raise MemoryError(f"no memory for the ages of {header.orders} orders")
     with nogil:
-        row = refused_row(book, engine, rows, header.order_bytes, header.orders)
+        row = refused_row(book, rows, header.order_bytes, header.orders, handles)
+        if handles != NULL and row < 0:
+            place_orders(engine, handles, header.orders)
+        free(handles)
     if row >= 0:
-        problem = f"order {row}: its reference is there already, or it needs more than {book.max_levels} price levels"
+        problem = (f"order {row}: its reference or age is there already, or it needs more than {book.max_levels} price "
+                   "levels")
     elif engine is not None:
         engine.next_match_number = header.next_match_number
         if engine.engine_digest() != header.digest:
