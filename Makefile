@@ -57,8 +57,8 @@ test-debug: ## engine tests on a debug build (SANITIZE=1: AddressSanitizer and U
 test-e2e: ## the platform up, a session, faults, down
 	@$(PYTHON) -m cli test --e2e
 
-fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, KEEP=1: grow the corpus in the repository)
-	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(KEEP),--keep)
+fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, SANITIZE=1, KEEP=1: grow the corpus in the repository)
+	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(SANITIZE),--sanitize) $(if $(KEEP),--keep)
 
 bench: ## measure the engine into docs/benchmarks/ (QUICK=1: briefly, ONLY=name: into .ironlane/bench/, PEERS=1: install rivals)
 	@$(PYTHON) -m cli bench $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(foreach name,$(ONLY),--only "$(name)")

@@ -1,8 +1,8 @@
 """`fuzz`: coverage-guided fuzzing of every decoder and framer for a bounded time.
 
-The codecs are compiled once more, apart from the engine that runs: with bounds and overflow checks, and instrumented
-for libFuzzer, which comes with atheris. Where atheris cannot be had, that is said and nothing fails: the tests run
-the same targets on mutated bytes in any case.
+What decodes is compiled once more, apart from the engine that runs: with bounds and overflow checks, and instrumented
+for libFuzzer, which comes with atheris; with --sanitize under AddressSanitizer and UBSan, too. Where atheris cannot be
+had, that is said and nothing fails: the tests run the same targets on mutated bytes in any case.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli import prerequisites
+from cli.debug_tests import asan_runtime, sanitizer_variables
+from cli.engine import SANITIZERS
 from cli.paths import Layout
 from cli.sources import digest
 
@@ -31,6 +33,8 @@ _BUILD_TIMEOUT_S = 900
 _SHOWN_BYTES = 512
 _KEPT_INPUTS = 16
 _KEPT_BYTES = 512
+# what the targets call, and what that imports; below src/hotpath
+_SOURCES = ("protocols/*", "book/*", "feed/__init__.py", "feed/arbitrator.*")
 
 
 class _FuzzError(Exception):
@@ -39,9 +43,10 @@ class _FuzzError(Exception):
 
 @dataclass(frozen=True)
 class _Workshop:
-    """Where the instrumented codecs, corpora and findings are."""
+    """Where the instrumented codecs, corpora and findings are. asan: the runtime of a build with sanitizers."""
 
     layout: Layout
+    asan: Path | None = None
 
     @property
     def home(self) -> Path:
@@ -50,7 +55,7 @@ class _Workshop:
     @property
     def project(self) -> Path:
         """A copy of what the codecs are built from."""
-        return self.home / "project"
+        return self.home / ("project" if self.asan is None else "project-sanitized")
 
     @property
     def atheris(self) -> Path:
@@ -75,13 +80,24 @@ class _Workshop:
     def environment(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
         paths = (self.project / "src", self.layout.root / "hotpath", self.atheris)
-        return {**env, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+        return {**env, **self.variables(), "PYTHONPATH": os.pathsep.join(map(str, paths))}
+
+    def variables(self) -> dict[str, str]:
+        """For the sanitizers: a report ends the process by a signal, which libFuzzer takes for a finding."""
+        if self.asan is None:
+            return {}
+        variables = sanitizer_variables(self.asan, self.findings)
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            kept = [each for each in variables[name].split(":") if not each.startswith("log_path=")]
+            variables[name] = ":".join([*kept, "abort_on_error=1", "halt_on_error=1", "handle_abort=0"])
+        return variables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     seconds = CI_SECONDS if os.environ.get("CI") else DEFAULT_SECONDS
     parser.add_argument("--seconds", type=int, default=seconds, help=f"for each target (default: {seconds})")
     parser.add_argument("--target", action="append", metavar="NAME", help="only this one (repeatable)")
+    parser.add_argument("--sanitize", action="store_true", help="under AddressSanitizer and UBSan (needs gcc)")
     parser.add_argument(
         "--keep", action="store_true", help="add the smallest inputs with new coverage to the repository"
     )
@@ -93,6 +109,12 @@ def fuzz(layout: Layout, args: argparse.Namespace) -> int:
         print(f"error: --seconds {args.seconds}: at least 1", file=sys.stderr)
         return 2
     workshop = _Workshop(layout)
+    if args.sanitize:
+        runtime = asan_runtime(os.environ)
+        if runtime is None:
+            print("error: the C compiler has no AddressSanitizer runtime; use gcc, apt install gcc", file=sys.stderr)
+            return 2
+        workshop = _Workshop(layout, runtime)
     reason = _install_atheris(workshop)
     if reason:
         print(f"skipped: coverage-guided fuzzing: {reason}")
@@ -134,8 +156,9 @@ def _install_atheris(workshop: _Workshop) -> str:
 
 def _build(workshop: _Workshop, env: Mapping[str, str]) -> None:
     source = workshop.layout.root / "hotpath"
-    codecs = source / "src" / "hotpath" / "protocols"
-    files = sorted(path for path in codecs.iterdir() if path.suffix in (".py", ".pyx", ".pxd"))
+    origin = source / "src" / "hotpath"
+    found = (path for pattern in _SOURCES for path in origin.glob(pattern))
+    files = sorted(path for path in found if path.suffix in (".py", ".pyx", ".pxd", ".h"))
     compiler = prerequisites.compiler(env)
     if compiler is None:
         raise _FuzzError("no C compiler on PATH; apt install build-essential")
@@ -146,13 +169,15 @@ def _build(workshop: _Workshop, env: Mapping[str, str]) -> None:
         return
     shutil.rmtree(workshop.project, ignore_errors=True)
     package = workshop.project / "src" / "hotpath"
-    (package / "protocols").mkdir(parents=True)
-    (package / "__init__.py").touch()
     for path in files:
-        shutil.copy2(path, package / "protocols")
+        copy = package / path.relative_to(origin)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    (package / "__init__.py").touch()
     shutil.copy2(source / "setup.py", workshop.project)
     print("building the instrumented codecs")
     flags = {"HOTPATH_BUILD": "debug", "CC": compiler, "CFLAGS": _INSTRUMENT}
+    flags["HOTPATH_SANITIZE"] = "" if workshop.asan is None else ",".join(SANITIZERS)
     build = [sys.executable, "setup.py", "--quiet", "build_ext", "--build-lib", "src"]
     problem = _call(build, workshop.project, {**env, **flags}, _BUILD_TIMEOUT_S)
     shared = [compiler, "-O2", "-shared", "-fPIC", "-Wall", str(tracer), "-o", str(workshop.coverage), "-ldl"]
@@ -202,7 +227,9 @@ def _run(workshop: _Workshop, target: str, seconds: int) -> int:
 
 def _again(workshop: _Workshop, target: str, path: Path) -> str:
     command = _fuzzer(workshop, target, [str(path)], corpora=False)
-    return f"PYTHONPATH={workshop.environment()['PYTHONPATH']} {' '.join(command)}"
+    names = ("PYTHONPATH", *workshop.variables())
+    variables = " ".join(f"{name}={workshop.environment()[name]}" for name in names)
+    return f"{variables} {' '.join(command)}"
 
 
 def _fuzzer(workshop: _Workshop, target: str, options: list[str], *, corpora: bool = True) -> list[str]:

@@ -24,6 +24,7 @@ MODULES = (
     "feed",
     "order_entry",
     "ring_loops",
+    "recovery",
     "tick_flow",
     "tick_venue",
     "tick_taker",

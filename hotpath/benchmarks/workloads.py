@@ -12,6 +12,7 @@ from benchmarks.native import feed as native_feed
 from benchmarks.native.order_flow import OrderFlow
 from benchmarks.native.tick_flow import MESSAGES_PER_TRIGGER
 from benchmarks.recorded import Feed, recorded_feed
+from benchmarks.recovery import book_works, role_works
 from benchmarks.tick_to_order.session import Offered
 
 _FRAME_BYTES = 47  # OUCH Enter Order with an empty appendage
@@ -30,13 +31,37 @@ class Scale:
     frames: int
     round_trips: int
     one_way: int
+    recovered_orders: int
+    recovered_rows: int
     repeats: int
     flow_s: float  # measured stretch of a tick-to-order round
     rates: tuple[int, ...]  # tick to order, messages a second
 
 
-FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 12, 2.0, (1_000, 10_000, 50_000, 100_000, 200_000))
-QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 3, 0.3, (10_000, 100_000))
+FULL = Scale(
+    commands=3_000_000,
+    messages=5_000_000,
+    frames=10_000_000,
+    round_trips=300_000,
+    one_way=5_000_000,
+    recovered_orders=1_000_000,
+    recovered_rows=50_000,
+    repeats=12,
+    flow_s=2.0,
+    rates=(1_000, 10_000, 50_000, 100_000, 200_000),
+)
+QUICK = Scale(
+    commands=200_000,
+    messages=300_000,
+    frames=500_000,
+    round_trips=20_000,
+    one_way=500_000,
+    recovered_orders=100_000,
+    recovered_rows=2_000,
+    repeats=3,
+    flow_s=0.3,
+    rates=(10_000, 100_000),
+)
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -66,6 +91,8 @@ class Workloads:
             "ring-one-way": lambda: self._ring("ring-one-way", self._scale.one_way),
             **{f"tick-to-order-{rate // 1000}k": partial(self._tick_to_order, rate) for rate in self._scale.rates},
             "isolation": self._isolation,
+            **book_works(self._scale.recovered_orders),
+            **role_works(self._scale.recovered_rows),
         }
 
     def _matching(self, mix: str) -> Work:

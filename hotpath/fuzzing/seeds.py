@@ -1,4 +1,4 @@
-"""The golden vectors of the codecs' tests as the first inputs of each target."""
+"""First inputs of each target: the golden vectors of the codecs' tests, snapshots of small books, a few packets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import hashlib
 import importlib
 import sys
 from pathlib import Path
+
+from hotpath.book.matching_engine import MatchingEngine
+from hotpath.book.order_book import OrderBook
+from hotpath.book.snapshot import snapshot
 
 VECTORS = Path(__file__).resolve().parents[1] / "tests" / "protocols"
 
@@ -47,12 +51,42 @@ def seeds() -> dict[str, list[bytes]]:
         "soupbintcp_packet": soup,
         "soupbintcp_stream": [bytes([step]) + stream for step in (1, 3, 255)],
         "soupbintcp_small_buffer": [stream, _sized(b"S" * 70)],
+        "book_snapshot": _snapshots(),
+        "line_arbitration": _packets(itch[:4]),
     }
 
 
 def name_of(data: bytes) -> str:
     """File name of a corpus entry: the digest of its content."""
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _snapshots() -> list[bytes]:
+    book, engine = OrderBook(64), MatchingEngine(64, max_owners=4)
+    engine.set_owner_self_match_prevention(2, 1)
+    empty = [snapshot(book), snapshot(engine)]
+    for reference in range(1, 7):
+        book.add_order(reference, "BS"[reference % 2], 1000 + reference % 3, 10 * reference)
+        engine.submit_order(
+            reference, "BS"[reference % 2], 1000 + reference % 2 * 50, 9, owner=reference % 4, token=reference
+        )
+        engine.drain_events()
+    return [*empty, snapshot(book, symbol="IRON", position=7), snapshot(engine, symbol="IRON", position=7)]
+
+
+def _packets(messages: list[bytes]) -> list[bytes]:
+    """Blocks of a one-byte length, a byte for source and session, and a packet without its session."""
+
+    def block(source: int, sequence: int, count: int, content: list[bytes]) -> bytes:
+        packet = sequence.to_bytes(8, "big") + count.to_bytes(2, "big") + b"".join(_sized(each) for each in content)
+        return bytes([1 + len(packet), source]) + packet
+
+    first, gap = block(0, 1, 1, messages[:1]), block(1, 4, 1, messages[3:4])
+    return [
+        first + gap + block(2, 2, 2, messages[1:3]),  # re-requested
+        first + gap + block(0, 2, 1, messages[1:2]) + block(1, 2, 2, messages[1:3]),
+        first + block(64, 1, 0, []) + block(1, 2, 0xFFFF, []) + block(64, 9, 0, []),
+    ]
 
 
 def _sized(packet: bytes) -> bytes:

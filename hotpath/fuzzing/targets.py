@@ -1,16 +1,22 @@
 """One function per decoder and framer: bytes in, nothing out. Anything raised is a finding.
 
-A decoder may refuse bytes with a CodecError, and only that. What it accepts must come back from the encoder, as the
-same bytes where the protocol has only one way to write a message.
+A decoder may refuse bytes with a CodecError (of a book, SnapshotError), and only that. What it accepts must come back
+from the encoder, as the same bytes where the protocol has only one way to write a message.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import zlib
 from collections.abc import Callable
 
 import msgspec
 
+from hotpath.book.matching_engine import MatchingEngine
+from hotpath.book.order_book import OrderBook
+from hotpath.book.snapshot import TRAILER_BYTES, SnapshotError, restore, snapshot
+from hotpath.feed.arbitrator import Arbitrator
 from hotpath.protocols import glimpse, itch, moldudp64, ouch, soupbintcp
 from hotpath.protocols.errors import CodecError
 
@@ -104,6 +110,50 @@ def soupbintcp_small_buffer(data: bytes) -> None:
     assert 0 <= decoder.buffered <= SMALL_BUFFER
 
 
+def book_snapshot(data: bytes) -> None:
+    """As a feed's book and as an engine; the checksum is made to fit, for it would hide all that comes after it."""
+    sealed = data[:-TRAILER_BYTES] + zlib.crc32(data[:-TRAILER_BYTES]).to_bytes(4, "little")
+    for book in _books():
+        book.clear()
+        for attempt in (data, sealed):
+            try:
+                info = restore(book, attempt)
+            except SnapshotError:
+                assert len(book) == 0
+            else:
+                assert snapshot(book, symbol=info.symbol, position=info.position) == attempt
+            book.check_invariants()
+            book.clear()
+
+
+def line_arbitration(data: bytes) -> None:
+    """Packets of one session on either line and from the re-request server: what comes out has no hole."""
+    arbitrator = Arbitrator(gap_timeout_ns=2, rerequest_timeout_ns=4, rerequest_retries=1, store_messages=8)
+    expected = 0
+    for now, packet in enumerate(_blocks(data)):
+        source = packet[0] % 3 if packet else 0
+        session = b"SESSION%d  " % (packet[0] >> 6) if packet else b""
+        for sequence, _ in arbitrator.feed(source, session + packet[1:], now):
+            assert sequence in (0, expected + 1)
+            expected = sequence
+        arbitrator.due_request(now)
+        if arbitrator.state_name == "needs_snapshot":
+            expected = arbitrator.next_sequence - 1
+            for sequence, _ in arbitrator.resume_at(expected + 1, now):
+                assert sequence == expected + 1
+                expected = sequence
+    sources = [arbitrator.source_stats(source) for source in range(3)]
+    assert sum(each["packets"] for each in sources) == len(_blocks(data))
+    for each in sources:
+        assert each["messages"] == each["first"] + each["duplicates"] + each["not_stored"]
+
+
+@functools.cache
+def _books() -> tuple[OrderBook | MatchingEngine, ...]:
+    """Made once: their memory comes from the kernel."""
+    return OrderBook(64, 16), MatchingEngine(64, 16, event_capacity=8, max_owners=4)
+
+
 def _ouch(data: bytes, decode: Callable[[bytes], ouch.Message]) -> None:
     try:
         message = decode(data)
@@ -149,5 +199,7 @@ TARGETS: dict[str, Target] = {
         soupbintcp_packet,
         soupbintcp_stream,
         soupbintcp_small_buffer,
+        book_snapshot,
+        line_arbitration,
     )
 }

@@ -12,6 +12,7 @@ from benchmarks.native.matching import MatchingRun
 from benchmarks.native.order_entry import EnterOrderRun
 from benchmarks.native.ring_loops import consume, ping
 from benchmarks.native.samples import Samples
+from benchmarks.recovery import SESSIONS as RECOVERY
 from benchmarks.tick_to_order.ironlane import fused
 from hotpath.ipc.ring import RingConsumer, RingProducer
 
@@ -169,4 +170,5 @@ SESSIONS: Mapping[str, OpenSession] = {
     "ring-one-way": _OneWay,
     "tick-to-order": fused,
     "isolation": fused,
+    **RECOVERY,
 }

@@ -1,10 +1,11 @@
 import struct
 
 import pytest
+from codec_vectors import PUBLISHED_PACKET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotpath.protocols import moldudp64
+from hotpath.protocols import itch, moldudp64
 from hotpath.protocols.errors import (
     CodecError,
     FieldRangeError,
@@ -47,6 +48,17 @@ messages_ = st.lists(st.binary(max_size=60), max_size=30)
 def test_golden(wire: str, packet: DownstreamPacket) -> None:
     assert moldudp64.decode(bytes.fromhex(wire)) == packet
     assert moldudp64.encode(packet) == bytes.fromhex(wire)
+
+
+def test_published_packet_down_to_its_messages() -> None:
+    packet = moldudp64.decode(bytes.fromhex(PUBLISHED_PACKET))
+    assert packet == VECTORS[0][1]
+    assert (packet.session, packet.sequence_number, packet.next_expected) == (b"000000012A", 1000001, 1000003)
+    assert [itch.decode(message) for message in packet.messages] == [
+        itch.SystemEvent(0, 1, 25_200_000_000_000, "S"),
+        itch.OrderDelete(42, 6, 34_200_003_000_123, 123_456_999),
+    ]
+    assert moldudp64.encode(packet).hex() == PUBLISHED_PACKET
 
 
 def test_golden_request() -> None:

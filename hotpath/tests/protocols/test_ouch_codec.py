@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from codec_strategies import OPTIONS, message
-from codec_vectors import OUCH_INBOUND, OUCH_OUTBOUND, OUCH_TAGS
+from codec_vectors import OUCH_INBOUND, OUCH_OUTBOUND, OUCH_TAGS, PUBLISHED_ENTER_ORDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +45,6 @@ each_vector = pytest.mark.parametrize(
     ("outbound", "wire", "message_"), CASES, ids=[f"{'out' if o else 'in'}-{m.type}-{len(w)}" for o, w, m in CASES]
 )
 ENTER = OUCH_INBOUND[0][1]
-REFERENCE_ENTER = "4f0000000142000000644141504c20202020000000000016ed243059414e4e4f52442d312020202020202020200003020c50"
 
 
 def decode(outbound: bool, data: bytes) -> ouch.Message:
@@ -61,7 +60,7 @@ def changed(message_: Any, **fields: Any) -> Any:
 
 
 def enter_with(elements: bytes) -> bytes:
-    return bytes.fromhex(REFERENCE_ENTER)[:45] + len(elements).to_bytes(2, "big") + elements
+    return bytes.fromhex(PUBLISHED_ENTER_ORDER)[:45] + len(elements).to_bytes(2, "big") + elements
 
 
 def options_of(elements: bytes) -> ouch.Options:
@@ -97,9 +96,9 @@ def test_golden_encode(outbound: bool, wire: str, message_: ouch.Message) -> Non
         assert decode(outbound, encoded) == message_
 
 
-def test_reference_vector() -> None:
-    assert ouch.decode_inbound(bytes.fromhex(REFERENCE_ENTER)) == ENTER
-    assert ouch.encode(ENTER).hex() == REFERENCE_ENTER
+def test_published_vector() -> None:
+    assert ouch.decode_inbound(bytes.fromhex(PUBLISHED_ENTER_ORDER)) == ENTER
+    assert ouch.encode(ENTER).hex() == PUBLISHED_ENTER_ORDER
 
 
 @pytest.mark.parametrize(("element", "name", "value"), OUCH_TAGS, ids=[name for _, name, _ in OUCH_TAGS])
@@ -247,7 +246,7 @@ def test_values_that_do_not_fit_are_refused(field: str, value: object) -> None:
 
 
 def test_wire_price_above_int64_reads_as_the_maximum() -> None:
-    data = bytearray.fromhex(REFERENCE_ENTER)
+    data = bytearray.fromhex(PUBLISHED_ENTER_ORDER)
     data[18:26] = b"\xff" * 8
     decoded = ouch.decode_inbound(bytes(data))
     assert isinstance(decoded, ouch.EnterOrder)

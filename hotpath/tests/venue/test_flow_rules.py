@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from venue_support import LocalVenue, act, add, staged
+from venue_support import FILLER, LocalVenue, act, add, staged
 
 from hotpath.protocols import ouch
 
@@ -106,6 +106,46 @@ def test_execution_of_an_order_from_before_the_open_is_a_print(start_venue: Any)
     venue.turn(0)
     assert story(venue)[2:] == [("E", 11, 100), ("P", 50, 1_001_000)]
     assert venue.status["flow"]["before_open_by_kind"]["execute"] == 1
+
+
+def test_the_order_named_by_an_execution_trades_although_another_stands_before_it(start_venue: Any) -> None:
+    """The record says which one traded; what stands before it may be gone there without a row in the file."""
+    venue = start_venue(
+        staged(
+            [
+                add(11, "S", 100, 1_001_000),
+                add(12, "S", 100, 1_001_000),
+                act(EXECUTE, 12, "S", 60, 1_001_000),
+                act(EXECUTE, 12, "S", 50, 1_001_000),  # it had 40
+                act(DELETE, 11, "S", 100, 1_001_000),
+            ]
+        )
+    )
+    venue.turn(0)
+    assert story(venue)[2:] == [("E", 12, 60), ("E", 12, 40), ("D", 11)]
+    flow = venue.status["flow"]
+    assert (flow["shortened"], flow["unfilled_shares"], flow["gone_by_kind"]["delete"]) == (1, 10, 0)
+    assert venue.status["counters"]["executed_shares"] == 100
+
+
+def test_a_client_before_the_named_order_is_filled_first_others_are_too(start_venue: Any) -> None:
+    """By price and time, as the aggressor meets them."""
+    venue = start_venue(
+        staged(
+            [add(11, "S", 100, 1_001_000)],
+            [FILLER],
+            [add(12, "S", 100, 1_001_000), act(EXECUTE, 12, "S", 150, 1_001_000)],
+        )
+    )
+    venue.turn(0)
+    client = venue.client()
+    client.order(1, "S", 60, 1_001_000)
+    venue.expect(client, "A")
+    own = client.reports()[0].order_reference_number
+    venue.expect(client, "AE")
+    venue.until(lambda: venue.status["flow"]["rows_replayed"] == 3 * 64)
+    traded = [line for line in story(venue) if line[0] == "E"]
+    assert traded == [("E", 11, 100), ("E", own, 50)]
 
 
 def test_client_with_better_price_is_filled_ahead_of_the_recorded_order(start_venue: Any) -> None:

@@ -234,10 +234,11 @@ class OuchClient(SoupClient):
 class LocalVenue:
     """The whole role assembled in this process; the test turns its loop."""
 
-    def __init__(self, config: dict[str, Any], *, serve_admin: bool = False) -> None:
+    def __init__(self, config: dict[str, Any], *, serve_admin: bool = False, listen: bool = True) -> None:
+        """listen: to the lines, which only one process can."""
         self.config = config
         self.serve_admin = serve_admin  # its thread takes a fifth of a second to end
-        self.feed = Feed(config)
+        self.feed = Feed({**config, "lines": config["lines"] if listen else []})
         self.log = io.StringIO()
         self.clients: list[SoupClient] = []
         self.process: VenueProcess | None = None

@@ -131,6 +131,10 @@ cdef class MatchingEngine(LimitOrderBook):
                      uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil
     # Every order of an owner (1..), oldest first; side 'B', 'S' or 0 for both.
     cdef int mass_cancel(self, uint16_t owner, uint8_t side, uint8_t reason) noexcept nogil
+    # A trade known from elsewhere: an anonymous taker (reference 0) hits this order, whoever stands before it.
+    cdef int trade_against(self, uint64_t order_ref, uint32_t shares) noexcept nogil
+    # Whether an order of an owner has priority over this resting order.
+    cdef bint owned_ahead(self, uint32_t handle) noexcept nogil
     cdef int resume(self) noexcept nogil
     cdef void clear_events(self) noexcept nogil
     # False when the owner is out of range or anonymous.

@@ -216,6 +216,47 @@ cdef class MatchingEngine:
         self.pending.cursor = self.owners[owner].head
         return self.resume()
 
+    cdef int trade_against(self, uint64_t order_ref, uint32_t shares) noexcept nogil:
+        cdef uint32_t handle
+        cdef Order* maker
+        cdef EngineEvent* event
+        if self.busy():
+            return ENGINE_BUSY
+        handle = self.find(order_ref)
+        if handle == 0:
+            return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
+        if shares == 0:
+            return self.refuse(order_ref, REJECT_INVALID_QUANTITY)
+        maker = &self.pool.orders[handle]
+        shares = min(shares, maker.shares)
+        event = self.emit(ENGINE_EXECUTED, 0, side_character(1 - maker.side), maker.price)
+        event.contra_ref = maker.reference
+        event.contra_owner = maker.owner
+        event.contra_token = maker.token
+        event.quantity = shares
+        event.contra_leaves = maker.shares - shares
+        event.match_number = self.next_match_number
+        self.next_match_number += 1
+        maker.consumed += shares
+        self.lessen(handle, shares)
+        return ENGINE_DONE
+
+    cdef bint owned_ahead(self, uint32_t handle) noexcept nogil:
+        cdef const Order* order = &self.pool.orders[handle]
+        cdef const Order* other
+        cdef int64_t better
+        cdef uint32_t owner
+        cdef uint32_t at
+        for owner in range(1, self.max_owners):
+            at = self.owners[owner].head
+            while at != 0:
+                other = &self.pool.orders[at]
+                better = <int64_t>other.price - order.price if order.side == 0 else <int64_t>order.price - other.price
+                if other.side == order.side and (better > 0 or (better == 0 and other.sequence < order.sequence)):
+                    return True
+                at = other.owner_next
+        return False
+
     cdef int resume(self) noexcept nogil:
         if self.pending.operation == PENDING_ENTRY:
             return self.match()

@@ -367,6 +367,10 @@ cdef class FeedHandler:
         """Current MoldUDP64 session, '' before the first packet."""
         return self.arbitrator.session[:10].decode("latin-1").strip("\0 ")
 
+    def book_digest(self):
+        """Digest of the book as it is now, stale or not (see LimitOrderBook.digest)."""
+        return self.builder.book.book_digest()
+
     def begin_stop(self):
         """Tell readers of the status block that this role is going down."""
         self.stopping = True

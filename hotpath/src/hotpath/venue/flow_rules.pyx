@@ -5,8 +5,10 @@
 * add: matches by price and time like any order (our orders in the way trade), the rest joins the book.
 * reduce, delete: take shares off the order; an order that is not there is counted, by kind, as `before_open` (the source
   never introduced it) or `gone` (traded or removed here before).
-* execute: an immediate-or-cancel order from the other side with the row's price and size. A client order with better
-  price or earlier time is filled first, and the order named in the row keeps what was taken elsewhere.
+* execute: the order named in the row trades, also when other recorded orders stand before it: that they did not trade
+  is on record (a file of so many levels does not tell when an order outside of them goes). With a client order of
+  better price or earlier time it is an immediate-or-cancel order from the other side with the row's price and size: the
+  client is filled first, and the order named in the row keeps what was taken elsewhere.
 * execute of a `before_open` order: that order has priority over everything at its price, so only strictly better prices
   here are hit; the rest is published as a print without book effect (P).
 * hidden print: P. Cross: Q. Halt: trading action; client orders are cancelled (reason H), trading rows go on as given.
@@ -79,8 +81,11 @@ cdef class FlowRules:
             self.counters.gone[row.kind] += 1
         elif self.market.engine.order(handle).shares < size:
             self.counters.shortened += 1
-        # the aggressor needs a reference of its own only while it matches: 0 names no recorded order
-        self.market.submit(0, 0, aggressor, price, size, TIF_IOC, 0, 0)
+        if handle != 0 and not self.market.engine.owned_ahead(handle):
+            self.market.trade_against(row.order_id, size)
+        else:
+            # the aggressor needs a reference of its own only while it matches: 0 names no recorded order
+            self.market.submit(0, 0, aggressor, price, size, TIF_IOC, 0, 0)
         self.counters.client_shares += self.market.traded - self.market.traded_apart
         if self.market.traded < size:
             if not row.flags & FLOW_BEFORE_OPEN:

@@ -48,6 +48,8 @@ cdef class Market:
     cdef void reduce(self, uint64_t ref, uint32_t shares) noexcept nogil
     cdef void replace(self, uint64_t ref, uint64_t new_ref, int64_t price, uint32_t total, uint8_t time_in_force,
                       uint8_t flags, uint32_t token) noexcept nogil
+    # The recorded order trades, whoever stands before it.
+    cdef void trade_against(self, uint64_t ref, uint32_t shares) noexcept nogil
     cdef void cancel_owner(self, uint16_t owner, uint8_t side, uint8_t reason) noexcept nogil
     cdef void cancel_clients(self, uint8_t reason) noexcept nogil
     cdef uint64_t take_match_number(self) noexcept nogil

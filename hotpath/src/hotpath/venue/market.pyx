@@ -38,6 +38,9 @@ cdef class Market:
         self.replacement_made = False
         self._drain(self.engine.replace(ref, new_ref, price, total, time_in_force, flags, token))
 
+    cdef void trade_against(self, uint64_t ref, uint32_t shares) noexcept nogil:
+        self._drain(self.engine.trade_against(ref, shares))
+
     cdef void cancel_owner(self, uint16_t owner, uint8_t side, uint8_t reason) noexcept nogil:
         self._drain(self.engine.mass_cancel(owner, side, reason))
 
