@@ -1,10 +1,10 @@
-"""What the feed's order book and the matching engine share: price levels in FIFO order over one order pool.
+"""What the feed's order book and the matching engine share: price levels in FIFO order over an order pool of their own or one
+shared by many books.
 
 Prices are Price(4) integers in 1..MAX_PRICE (any price in it, no window); quantities are shares.
 Sides are the wire's characters 'B' and 'S' at the API.
 """
 cimport cython
-from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from hotpath.book.order_pool cimport (
@@ -18,6 +18,8 @@ from hotpath.book.order_pool cimport (
     reference_slot,
     unindex_order,
 )
+from hotpath.book.order_store cimport OrderStore
+from hotpath.book.price_ladder cimport Ladder
 from hotpath.book.price_levels cimport Level, PriceLevels, find_level, find_or_add_level, level_available, remove_level
 
 cdef enum:
@@ -43,10 +45,10 @@ cdef struct LevelView:
     int64_t orders
 
 cdef class LimitOrderBook:
-    cdef OrderPool pool
+    """With memory of its own, or in a store that books share: then only its own orders are seen and dropped here."""
+    cdef OrderPool* pool          # the store's
     cdef PriceLevels levels
-    cdef void* arena
-    cdef size_t arena_bytes
+    cdef OrderStore store
 
     cdef void top(self, TopOfBook* out) noexcept nogil
     # Fills at most `count` levels from the best on; returns how many. side: 'B' or 'S'.
@@ -60,11 +62,13 @@ cdef class LimitOrderBook:
     cdef uint32_t live_orders(self) noexcept nogil
     cdef uint64_t book_digest(self) noexcept nogil
     cdef void reset(self) noexcept nogil
+    cdef void drop_orders(self) noexcept nogil
     # NULL when all is well, else what is broken. Slow: for tests and the debug build.
     cdef const char* broken_invariant(self) noexcept nogil
-    cdef const char* broken_ladder(self, int side, uint32_t* pages, uint32_t* levels) noexcept nogil
+    cdef const char* broken_ladder(self, int side, uint32_t* nodes, uint32_t* levels) noexcept nogil
+    cdef const char* broken_node(self, int side, uint32_t handle, uint32_t parent, uint32_t number, int height,
+                                 uint32_t* nodes, uint32_t* levels) noexcept nogil
     cdef const char* broken_side(self, int side, uint32_t* levels, uint32_t* orders) noexcept nogil
-    cdef const char* broken_storage(self) noexcept nogil
     cdef object row(self, uint32_t handle)
 
 
@@ -145,6 +149,8 @@ cdef inline uint32_t rest(OrderPool* pool, PriceLevels* levels, uint64_t referen
     order.reference = reference
     order.side = <uint8_t>side
     order.shares = shares
+    order.book = levels.book
+    levels.orders += 1
     join_queue(pool, levels, handle, level)
     return handle
 
@@ -154,6 +160,7 @@ cdef inline void take_off(OrderPool* pool, PriceLevels* levels, uint32_t handle)
     leave_queue(pool, levels, &pool.orders[handle])
     unindex_order(pool, reference_slot(pool, pool.orders[handle].reference), handle)
     free_order(pool, handle)
+    levels.orders -= 1
 
 
 cdef inline void decrease(OrderPool* pool, PriceLevels* levels, uint32_t handle, uint32_t shares) noexcept nogil:

@@ -23,11 +23,11 @@ from hotpath.book.order_pool cimport (
     Order,
     either,
     find_in_slot,
-    find_order,
     index_order,
     reference_slot,
     unindex_order,
 )
+from hotpath.book.order_store cimport OrderStore
 from hotpath.book.price_levels cimport find_or_add_level, level_available
 
 # A step emits at most two events and one may follow the last step; nothing starts or goes on with less room than this.
@@ -64,8 +64,9 @@ cdef inline bint valid_time_in_force(uint8_t time_in_force) noexcept nogil:
 
 
 cdef class MatchingEngine:
-    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *,
-                  event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1, tick: int = 100):
+    def __cinit__(self, max_orders: int | None = None, max_levels: int | None = None, bint prefault=False, *,
+                  event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1, tick: int = 100,
+                  OrderStore store=None):
         if not 2 * STEP_EVENTS <= event_capacity <= 1 << 24:
             raise ValueError(f"event_capacity={event_capacity}: must be {2 * STEP_EVENTS}..{1 << 24}")
         if not 1 <= max_owners <= MAX_OWNERS:
@@ -90,7 +91,7 @@ cdef class MatchingEngine:
                     uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
         cdef int index = side_index(side)
         cdef uint8_t refusal = 0
-        cdef uint32_t slot = reference_slot(&self.pool, order_ref)
+        cdef uint32_t slot = reference_slot(self.pool, order_ref)
         cdef EngineEvent* event
         if self.busy():
             return ENGINE_BUSY
@@ -104,9 +105,9 @@ cdef class MatchingEngine:
             refusal = REJECT_INVALID_TIME_IN_FORCE
         elif owner >= self.max_owners:
             refusal = REJECT_INVALID_OWNER
-        elif find_in_slot(&self.pool, slot, order_ref) != 0:
+        elif find_in_slot(self.pool, slot, order_ref) != 0:
             refusal = REJECT_DUPLICATE_ORDER
-        elif time_in_force == TIF_DAY and not can_rest(&self.pool, &self.levels, index, <int32_t>price):
+        elif time_in_force == TIF_DAY and not can_rest(self.pool, &self.levels, index, <int32_t>price):
             refusal = REJECT_POOL_EXHAUSTED
         event = self.emit(ENGINE_REJECTED if refusal else ENGINE_ACCEPTED, order_ref, side, price)
         event.reason = refusal
@@ -117,7 +118,7 @@ cdef class MatchingEngine:
             return ENGINE_DONE
         event.leaves = quantity
         if time_in_force == TIF_DAY and self.crossed_level(index, price) == 0:
-            self.place(rest(&self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity), owner, 0,
+            self.place(rest(self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity), owner, 0,
                        token)
             return ENGINE_DONE
         self.begin(order_ref, owner, index, price, quantity, 0, time_in_force, flags, token)
@@ -129,7 +130,7 @@ cdef class MatchingEngine:
         cdef uint32_t open
         if self.busy():
             return ENGINE_BUSY
-        handle = find_order(&self.pool, order_ref)
+        handle = self.find(order_ref)
         if handle == 0:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
         order = &self.pool.orders[handle]
@@ -142,7 +143,7 @@ cdef class MatchingEngine:
         cdef uint32_t handle
         if self.busy():
             return ENGINE_BUSY
-        handle = find_order(&self.pool, order_ref)
+        handle = self.find(order_ref)
         if handle == 0:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
         if shares == 0:
@@ -153,8 +154,8 @@ cdef class MatchingEngine:
     cdef int replace(self, uint64_t order_ref, uint64_t new_ref, int64_t price, uint32_t quantity,
                      uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
         cdef uint32_t handle
-        cdef uint32_t slot = reference_slot(&self.pool, order_ref)
-        cdef uint32_t new_slot = reference_slot(&self.pool, new_ref)
+        cdef uint32_t slot = reference_slot(self.pool, order_ref)
+        cdef uint32_t new_slot = reference_slot(self.pool, new_ref)
         cdef Order* order
         cdef uint32_t consumed
         cdef uint16_t owner
@@ -162,10 +163,10 @@ cdef class MatchingEngine:
         cdef EngineEvent* event
         if self.busy():
             return ENGINE_BUSY
-        handle = find_in_slot(&self.pool, slot, order_ref)
-        if handle == 0:
+        handle = find_in_slot(self.pool, slot, order_ref)
+        if self.pool.orders[handle].book != self.levels.book:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
-        if find_in_slot(&self.pool, new_slot, new_ref) != 0:
+        if find_in_slot(self.pool, new_slot, new_ref) != 0:
             return self.refuse(new_ref, REJECT_DUPLICATE_ORDER)
         order = &self.pool.orders[handle]
         if not valid_price(price) or not valid_shares(quantity) or not valid_time_in_force(time_in_force):
@@ -190,12 +191,12 @@ cdef class MatchingEngine:
         if time_in_force == TIF_DAY and level_available(&self.levels) and self.crossed_level(side, price) == 0:
             # It rests for certain, so the order keeps its place in memory.
             self.disown(order)
-            unindex_order(&self.pool, slot, handle)
-            index_order(&self.pool, new_slot, handle)
-            leave_queue(&self.pool, &self.levels, order)
+            unindex_order(self.pool, slot, handle)
+            index_order(self.pool, new_slot, handle)
+            leave_queue(self.pool, &self.levels, order)
             order.reference = new_ref
             order.shares = quantity - consumed
-            join_queue(&self.pool, &self.levels, handle, find_or_add_level(&self.levels, side, <int32_t>price))
+            join_queue(self.pool, &self.levels, handle, find_or_add_level(&self.levels, side, <int32_t>price))
             self.place(handle, owner, consumed, token)
             return ENGINE_DONE
         self.remove(handle)
@@ -311,13 +312,13 @@ cdef class MatchingEngine:
 
     cdef void remove(self, uint32_t handle) noexcept nogil:
         self.disown(&self.pool.orders[handle])
-        take_off(&self.pool, &self.levels, handle)
+        take_off(self.pool, &self.levels, handle)
 
     cdef inline void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil:
         if shares == self.pool.orders[handle].shares:
             self.remove(handle)
         else:
-            decrease(&self.pool, &self.levels, handle, shares)
+            decrease(self.pool, &self.levels, handle, shares)
 
     cdef inline void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil:
         self.emit_resting_canceled(&self.pool.orders[handle], shares, reason)
@@ -452,8 +453,8 @@ cdef class MatchingEngine:
 
     cdef void rest_entry(self) noexcept nogil:
         cdef Pending* entry = &self.pending
-        cdef uint32_t slot = reference_slot(&self.pool, entry.order_ref)
-        cdef uint32_t handle = rest(&self.pool, &self.levels, entry.order_ref, slot, entry.side, <int32_t>entry.price,
+        cdef uint32_t slot = reference_slot(self.pool, entry.order_ref)
+        cdef uint32_t handle = rest(self.pool, &self.levels, entry.order_ref, slot, entry.side, <int32_t>entry.price,
                                     entry.leaves)
         if handle == 0:
             # Only a replace gets here: a new order's room is checked before it is accepted.

@@ -1,4 +1,4 @@
-"""Fixed-capacity order pool and its index by order reference, as inline functions over C structs.
+"""Fixed-capacity order pool of one or many books and its index by order reference, as inline functions over C structs.
 
 Orders are addressed by handle (a pool index, 0 = none). The index is a table of handles; orders that share a slot are
 chained through the orders themselves, so a removal moves nothing and leaves nothing behind.
@@ -25,7 +25,7 @@ cdef enum:
 # One cache line. price in Price(4), quantities in shares.
 cdef struct Order:
     uint64_t reference
-    uint64_t sequence         # time priority: grows with each queueing in this book
+    uint64_t sequence         # time priority: grows with each queueing in this pool
     uint32_t next             # FIFO of the level, towards lower priority; free list when not live
     uint32_t prev
     uint32_t level            # handle of the price level
@@ -39,7 +39,7 @@ cdef struct Order:
     uint8_t side              # 0 buy, 1 sell
     uint8_t live
     uint32_t collision        # next order of the same index slot
-    uint32_t reserved
+    uint32_t book             # number of the book that holds it, 1..; meaningless when not live
 
 cdef struct OrderPool:
     Order* orders

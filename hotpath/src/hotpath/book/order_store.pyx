@@ -1,0 +1,162 @@
+"""Storage that one book owns or many books share."""
+from libc.string cimport memset
+
+from hotpath.book.arena cimport map_pages, unmap_pages
+from hotpath.book.order_pool cimport Order
+from hotpath.book.price_ladder cimport LADDER_HEIGHT, LadderNode
+from hotpath.book.price_levels cimport Level
+from hotpath.book.price_tree cimport MAX_DEPTH, Node
+
+LEVEL_FLOOR = 8192
+BOOK_LEVELS = 128
+MAX_ORDERS = 1 << 30
+MAX_BOOKS = 1 << 20
+
+
+class InvariantError(AssertionError):
+    """The storage of a book contradicts itself: a bug in the engine."""
+
+
+cdef class OrderStore:
+    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *, max_books: int = 1):
+        cdef size_t order_bytes, slot_bytes, level_bytes, node_bytes
+        cdef size_t slots = 16
+        cdef size_t nodes, rungs
+        cdef char* at
+        if not 1 <= max_orders <= MAX_ORDERS:
+            raise ValueError(f"max_orders={max_orders}: must be 1..{MAX_ORDERS}")
+        if not 1 <= max_books <= MAX_BOOKS:
+            raise ValueError(f"max_books={max_books}: must be 1..{MAX_BOOKS}")
+        if max_levels is None:
+            max_levels = min(max_orders, max(LEVEL_FLOOR, max_orders // 8, BOOK_LEVELS * max_books))
+        if not 1 <= max_levels <= max_orders:
+            raise ValueError(f"max_levels={max_levels}: must be 1..max_orders ({max_orders})")
+        while slots < 2 * <size_t>max_orders:
+            slots *= 2
+        # Neighbouring nodes hold more than MERGED children together, so this many nodes outlast the levels.
+        nodes = <size_t>max_levels // 6 + 3 * MAX_DEPTH + 2 * LADDER_HEIGHT * <size_t>max_books
+        rungs = 64 + <size_t>max_levels // 8 + 16 * <size_t>max_books
+        order_bytes = (<size_t>max_orders + 1) * sizeof(Order)
+        slot_bytes = slots * sizeof(uint32_t)
+        level_bytes = (<size_t>max_levels + 2) // 2 * 2 * sizeof(Level)
+        node_bytes = (nodes + 1) * sizeof(Node)
+        self.arena_bytes = order_bytes + slot_bytes + level_bytes + node_bytes + (rungs + 1) * sizeof(LadderNode)
+        self.arena = map_pages(self.arena_bytes, prefault)
+        if self.arena == NULL:
+            raise MemoryError(f"no {self.arena_bytes} bytes for max_orders={max_orders}, max_levels={max_levels}")
+        at = <char*>self.arena
+        self.pool.orders = <Order*>at
+        at += order_bytes
+        self.pool.slots = <uint32_t*>at
+        at += slot_bytes
+        self.levels.levels = <Level*>at
+        at += level_bytes
+        self.levels.tree.nodes = <Node*>at
+        at += node_bytes
+        self.levels.ladder.nodes = <LadderNode*>at
+        self.pool.capacity = max_orders
+        self.pool.slot_shift = 64
+        while (<size_t>1 << (64 - self.pool.slot_shift)) < slots:
+            self.pool.slot_shift -= 1
+        self.pool.next_sequence = 1
+        self.levels.capacity = max_levels
+        self.levels.tree.capacity = <uint32_t>nodes
+        self.levels.ladder.capacity = <uint32_t>rungs
+        self.max_books = max_books
+
+    def __dealloc__(self):
+        if self.arena != NULL:
+            unmap_pages(self.arena, self.arena_bytes)
+
+    cdef void wipe(self) noexcept nogil:
+        if self.pool.live != 0:
+            memset(self.pool.slots, 0, (<size_t>1 << (64 - self.pool.slot_shift)) * sizeof(uint32_t))
+            memset(&self.levels.ladder.nodes[1], 0, <size_t>self.levels.ladder.high_water * sizeof(LadderNode))
+        self.pool.live = 0
+        self.pool.high_water = 0
+        self.pool.free_head = 0
+        self.pool.next_sequence = 1
+        self.levels.live = 0
+        self.levels.high_water = 0
+        self.levels.free_head = 0
+        self.levels.tree.live = 0
+        self.levels.tree.high_water = 0
+        self.levels.tree.free_head = 0
+        self.levels.ladder.live = 0
+        self.levels.ladder.high_water = 0
+        self.levels.ladder.free_head = 0
+
+    cdef const char* broken_storage(self) noexcept nogil:
+        cdef uint32_t handle = self.pool.free_head
+        cdef uint32_t count = 0
+        cdef size_t slot
+        while handle != 0:
+            count += 1
+            if count > self.pool.capacity or self.pool.orders[handle].live:
+                return b"order free list"
+            handle = self.pool.orders[handle].next
+        if count + self.pool.live != self.pool.high_water:
+            return b"orders leaked"
+        count = 0
+        for slot in range(<size_t>1 << (64 - self.pool.slot_shift)):
+            handle = self.pool.slots[slot]
+            while handle != 0:
+                count += 1
+                if count > self.pool.live or not self.pool.orders[handle].live:
+                    return b"index holds dead orders"
+                handle = self.pool.orders[handle].collision
+        if count != self.pool.live:
+            return b"index misses orders"
+        handle = self.levels.free_head
+        count = 0
+        while handle != 0:
+            count += 1
+            if count > self.levels.capacity:
+                return b"level free list"
+            handle = self.levels.levels[handle].next_free
+        if count + self.levels.live != self.levels.high_water:
+            return b"levels leaked"
+        handle = self.levels.tree.free_head
+        count = 0
+        while handle != 0:
+            count += 1
+            if count > self.levels.tree.capacity:
+                return b"tree node free list"
+            handle = self.levels.tree.nodes[handle].children[0]
+        if count + self.levels.tree.live != self.levels.tree.high_water:
+            return b"tree nodes leaked"
+        handle = self.levels.ladder.free_head
+        count = 0
+        while handle != 0:
+            count += 1
+            if count > self.levels.ladder.capacity or self.levels.ladder.nodes[handle].bits != 0:
+                return b"ladder node free list"
+            handle = self.levels.ladder.nodes[handle].parent
+        if count + self.levels.ladder.live != self.levels.ladder.high_water:
+            return b"ladder nodes leaked"
+        return NULL
+
+    # ---- Python edge ---------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Live orders of all books."""
+        return self.pool.live
+
+    @property
+    def max_orders(self) -> int:
+        return self.pool.capacity
+
+    @property
+    def max_levels(self) -> int:
+        return self.levels.capacity
+
+    @property
+    def memory_bytes(self) -> int:
+        """Address space reserved; pages are touched as they are needed."""
+        return self.arena_bytes
+
+    def check_invariants(self) -> None:
+        """Raises InvariantError naming the first contradiction found in what the books share."""
+        cdef const char* problem = self.broken_storage()
+        if problem != NULL:
+            raise InvariantError((<bytes>problem).decode())
