@@ -144,6 +144,18 @@ def test_a_book_keeps_its_store_alive() -> None:
     book.check_invariants()
 
 
+def test_a_book_in_a_dead_cycle_still_drops_its_orders() -> None:
+    store = OrderStore(10, max_books=1)
+    cycle: list[object] = [OrderBook(store=store)]
+    cycle.append(cycle)
+    assert isinstance(cycle[0], OrderBook)
+    cycle[0].add_order(1, "B", 100, 5)
+    del cycle
+    gc.collect()
+    assert len(store) == 0
+    store.check_invariants()
+
+
 def test_a_market_of_8000_books_is_affordable() -> None:
     store = OrderStore(1 << 20, max_books=8000)
     books = [OrderBook(store=store) for _ in range(8000)]

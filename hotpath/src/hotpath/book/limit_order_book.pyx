@@ -1,6 +1,7 @@
 """What the feed's order book and the matching engine share: storage, queries, digest and the invariant checker."""
 from typing import NamedTuple
 
+cimport cython
 from libc.string cimport memset
 
 from hotpath.book.order_pool cimport find_order
@@ -76,6 +77,8 @@ cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle
     return NULL
 
 
+# A book refers to nothing that could refer back to it, and its store must be there until the last moment.
+@cython.no_gc
 cdef class LimitOrderBook:
     def __cinit__(self, max_orders: int | None = None, max_levels: int | None = None, bint prefault=False, *args,
                   tick: int = 100, OrderStore store=None, **kwargs):

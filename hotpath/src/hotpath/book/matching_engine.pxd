@@ -109,6 +109,7 @@ cdef struct Pending:
     uint8_t reason
 
 @cython.final
+@cython.no_gc
 cdef class MatchingEngine(LimitOrderBook):
     cdef EngineEvent* events
     cdef uint32_t event_count

@@ -31,6 +31,7 @@ cdef struct BookCounters:
     uint64_t pool_exhausted
 
 @cython.final
+@cython.no_gc
 cdef class OrderBook(LimitOrderBook):
     cdef BookCounters counters
 
