@@ -4,22 +4,27 @@ from typing import NamedTuple
 cimport cython
 from libc.string cimport memset
 
-from hotpath.book.order_pool cimport find_order
+from hotpath.book.order_pool cimport reference_slot
 from hotpath.book.order_store cimport OrderStore
 from hotpath.book.order_store import InvariantError
 from hotpath.book.price_ladder cimport (
+    BLOCK_LEVELS,
     LADDER_HEIGHT,
     LADDER_SPAN,
+    LEAF_BLOCKS,
     RADIX,
     RADIX_BITS,
     RADIX_MASK,
     ROOT_SLOTS,
+    Ladder,
+    LadderLeaf,
     LadderNode,
     ladder_leaf,
     ladder_position,
+    level_at,
     tick_size,
 )
-from hotpath.book.price_levels cimport Side, level_key, next_level
+from hotpath.book.price_levels cimport NO_KEY, Side, in_tree, level_key, next_level
 from hotpath.book.price_tree cimport FANOUT, PAD, Node
 
 MAX_TICK = 1_000_000
@@ -70,7 +75,7 @@ cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle
                 return b"tree leaves out of order"
             above[0] = node.keys[i]
             held[0] += 1
-            if levels.levels[node.children[i]].slot != 0:
+            if not in_tree(levels.pool, node.children[i]):
                 return b"level both in the tree and on the ladder"
             if node.keys[i] != level_key(side, levels.levels[node.children[i]].price):
                 return b"tree key is not the level's price"
@@ -101,6 +106,8 @@ cdef class LimitOrderBook:
         self.levels.levels = store.levels.levels
         self.levels.book = store.books
         self.levels.tick = tick_size(tick)
+        self.levels.sides[0].best_key = NO_KEY
+        self.levels.sides[1].best_key = NO_KEY
 
     def __dealloc__(self):
         if self.levels.orders != 0:
@@ -138,8 +145,7 @@ cdef class LimitOrderBook:
         return copied
 
     cdef uint32_t find(self, uint64_t reference) noexcept nogil:
-        cdef uint32_t handle = find_order(self.pool, reference)
-        return handle if self.pool.orders[handle].book == self.levels.book else 0
+        return find_own(self.pool, &self.levels, reference_slot(self.pool, reference), reference)
 
     cdef const Order* order(self, uint32_t handle) noexcept nogil:
         return &self.pool.orders[handle]
@@ -187,6 +193,8 @@ cdef class LimitOrderBook:
             self.store.wipe()
             self.levels.orders = 0
             memset(&self.levels.sides[0], 0, 2 * sizeof(Side))
+            self.levels.sides[0].best_key = NO_KEY
+            self.levels.sides[1].best_key = NO_KEY
         else:
             self.drop_orders()
 
@@ -203,9 +211,12 @@ cdef class LimitOrderBook:
         cdef Side* own
         cdef uint32_t tree_nodes = 0
         cdef uint32_t ladder_nodes = 0
+        cdef uint32_t leaves = 0
+        cdef uint32_t blocks = 0
         cdef uint32_t levels = 0
         cdef uint32_t orders = 0
         cdef uint32_t placed
+        cdef uint32_t beside
         cdef int64_t above
         cdef int side
         for side in range(2):
@@ -214,14 +225,17 @@ cdef class LimitOrderBook:
             if problem != NULL:
                 return problem
             placed = 0
-            problem = self.broken_ladder(side, &ladder_nodes, &placed)
+            problem = self.broken_ladder(side, &ladder_nodes, &leaves, &blocks, &placed)
             if problem != NULL:
                 return problem
             if own.tree.root != 0:
                 above = -(<int64_t>1 << 62)
-                problem = check_node(&self.levels, side, own.tree.root, own.tree.depth, &above, &tree_nodes, &placed)
+                beside = 0
+                problem = check_node(&self.levels, side, own.tree.root, own.tree.depth, &above, &tree_nodes, &beside)
                 if problem != NULL:
                     return problem
+                placed += beside
+                blocks += beside
             if placed != own.count:
                 return b"ladder and tree do not hold the side's levels"
         if orders != self.levels.orders:
@@ -231,53 +245,89 @@ cdef class LimitOrderBook:
                 return b"live levels differ from what the sides hold"
             if tree_nodes != self.levels.pool.tree.live or ladder_nodes != self.levels.pool.ladder.live:
                 return b"live tree or ladder nodes differ from what the sides hold"
+            if leaves != self.levels.pool.ladder.leaf_live or blocks != self.levels.pool.block_live:
+                return b"live ladder leaves or blocks differ from what the sides hold"
         return self.store.broken_storage()
 
-    cdef const char* broken_ladder(self, int side, uint32_t* nodes, uint32_t* levels) noexcept nogil:
+    cdef const char* broken_ladder(self, int side, uint32_t* nodes, uint32_t* leaves, uint32_t* blocks,
+                                   uint32_t* levels) noexcept nogil:
         cdef Ladder* ladder = &self.levels.sides[side].ladder
-        cdef uint32_t place
+        cdef const LadderNode* top
+        cdef const LadderNode* middle
         cdef const char* problem
-        for place in range(ROOT_SLOTS):
-            if (ladder.slots[place] != 0) != ((ladder.bits[place >> RADIX_BITS] >> (place & RADIX_MASK)) & 1):
+        cdef uint32_t number, place, below
+        for number in range(ROOT_SLOTS):
+            if (ladder.slots[number] != 0) != ((ladder.bits[number >> RADIX_BITS] >> (number & RADIX_MASK)) & 1):
                 return b"ladder root slot differs from its bit"
-            if ladder.slots[place] == 0:
+            if ladder.slots[number] == 0:
                 continue
-            problem = self.broken_node(side, ladder.slots[place], 0, place, LADDER_HEIGHT - 1, nodes, levels)
+            nodes[0] += 1
+            top = &self.levels.pool.ladder.nodes[ladder.slots[number]]
+            problem = self.broken_node(top, 0, number)
             if problem != NULL:
                 return problem
-        return NULL
-
-    cdef const char* broken_node(self, int side, uint32_t handle, uint32_t parent, uint32_t number, int height,
-                                 uint32_t* nodes, uint32_t* levels) noexcept nogil:
-        """number: that of the node among all of its height."""
-        cdef const LadderNode* node = &self.levels.pool.ladder.nodes[handle]
-        cdef const Level* level
-        cdef const char* problem
-        cdef uint32_t place
-        nodes[0] += 1
-        if node.bits == 0:
-            return b"empty ladder node"
-        if node.parent != parent or node.place != (number if parent == 0 else number & RADIX_MASK):
-            return b"ladder node does not know its parent"
-        for place in range(RADIX):
-            if (node.slots[place] != 0) != ((node.bits >> place) & 1):
-                return b"ladder slot differs from its bit"
-            if node.slots[place] == 0:
-                continue
-            if height > 0:
-                problem = self.broken_node(side, node.slots[place], handle, number * RADIX + place, height - 1, nodes,
-                                           levels)
+            for place in range(RADIX):
+                if top.slots[place] == 0:
+                    continue
+                nodes[0] += 1
+                middle = &self.levels.pool.ladder.nodes[top.slots[place]]
+                problem = self.broken_node(middle, ladder.slots[number], place)
                 if problem != NULL:
                     return problem
+                for below in range(RADIX):
+                    if middle.slots[below] == 0:
+                        continue
+                    leaves[0] += 1
+                    problem = self.broken_leaf(side, middle.slots[below], top.slots[place],
+                                               (number * RADIX + place) * RADIX + below, blocks, levels)
+                    if problem != NULL:
+                        return problem
+        return NULL
+
+    cdef const char* broken_node(self, const LadderNode* node, uint32_t parent, uint32_t place) noexcept nogil:
+        cdef uint32_t slot
+        if node.bits == 0:
+            return b"empty ladder node"
+        if node.parent != parent or node.place != place:
+            return b"ladder node does not know its parent"
+        for slot in range(RADIX):
+            if (node.slots[slot] != 0) != ((node.bits >> slot) & 1):
+                return b"ladder slot differs from its bit"
+        return NULL
+
+    cdef const char* broken_leaf(self, int side, uint32_t handle, uint32_t parent, uint32_t number, uint32_t* blocks,
+                                 uint32_t* levels) noexcept nogil:
+        """number: that of the leaf among all of the ladder."""
+        cdef const LadderLeaf* leaf = &self.levels.pool.ladder.leaves[handle]
+        cdef const Level* level
+        cdef uint32_t place
+        if leaf.bits == 0:
+            return b"empty ladder leaf"
+        if leaf.parent != parent or leaf.place != (number & RADIX_MASK):
+            return b"ladder leaf does not know its parent"
+        if ladder_leaf(&self.levels.pool.ladder, &self.levels.sides[side].ladder, number * RADIX) != handle:
+            return b"ladder leaf not found by its position"
+        for place in range(LEAF_BLOCKS):
+            if (leaf.blocks[place] != 0) != (((leaf.bits >> (place * BLOCK_LEVELS)) & 255) != 0):
+                return b"ladder block without levels, or levels without a block"
+            if leaf.blocks[place] == 0:
+                continue
+            blocks[0] += 1
+            if self.levels.pool.homes[leaf.blocks[place]] != handle * RADIX + place * BLOCK_LEVELS:
+                return b"block does not know its place on the ladder"
+        for place in range(RADIX):
+            if leaf.blocks[place // BLOCK_LEVELS] == 0:
+                continue
+            level = &self.levels.levels[level_at(leaf, place)]
+            if (level.orders != 0) != ((leaf.bits >> place) & 1):
+                return b"level differs from its bit"
+            if level.orders == 0:
+                if level.shares != 0 or level.head != 0 or level.tail != 0:
+                    return b"level without orders is not empty"
                 continue
             levels[0] += 1
-            level = &self.levels.levels[node.slots[place]]
-            if level.slot != handle * RADIX + place:
-                return b"ladder slot holds another level"
             if ladder_position(&self.levels.tick, side, <uint32_t>level.price) != number * RADIX + place:
                 return b"level's price is not that of its place on the ladder"
-            if ladder_leaf(&self.levels.pool.ladder, &self.levels.sides[side].ladder, number * RADIX) != handle:
-                return b"ladder leaf not found by its position"
         return NULL
 
     cdef const char* broken_side(self, int side, uint32_t* levels, uint32_t* orders) noexcept nogil:
@@ -290,6 +340,9 @@ cdef class LimitOrderBook:
         cdef int64_t shares
         cdef const Level* queue
         cdef const Order* order
+        if self.levels.sides[side].best_key != (NO_KEY if level == 0
+                                                else level_key(side, self.levels.levels[level].price)):
+            return b"best price of the side"
         while level != 0:
             queue = &self.levels.levels[level]
             count += 1

@@ -31,7 +31,6 @@ cdef struct BookCounters:
     uint64_t pool_exhausted
 
 @cython.final
-@cython.no_gc
 cdef class OrderBook(LimitOrderBook):
     cdef BookCounters counters
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from libc.string cimport memset
 
 from hotpath.book.limit_order_book cimport (
+    can_rest,
     decrease,
+    find_own,
     join_queue,
     leave_queue,
     rest,
@@ -18,7 +20,7 @@ from hotpath.book.limit_order_book cimport (
 )
 from hotpath.book.order_pool cimport Order, find_in_slot, index_order, reference_slot, unindex_order
 from hotpath.book.order_store cimport OrderStore
-from hotpath.book.price_levels cimport find_or_add_level, level_available
+from hotpath.book.price_levels cimport level_available
 
 
 class ApplyOutcome(NamedTuple):
@@ -58,9 +60,10 @@ cdef class OrderBook:
         if find_in_slot(self.pool, slot, reference) != 0:
             self.counters.duplicate_order += 1
             return APPLY_DUPLICATE_ORDER
-        if rest(self.pool, &self.levels, reference, slot, index, <int32_t>price, shares) == 0:
+        if not can_rest(self.pool, &self.levels, index, <int32_t>price):
             self.counters.pool_exhausted += 1
             return APPLY_POOL_EXHAUSTED
+        rest(self.pool, &self.levels, reference, slot, index, <int32_t>price, shares)
         return APPLY_OK
 
     cdef int execute(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil:
@@ -73,7 +76,7 @@ cdef class OrderBook:
         return self.decrement(reference, shares, out, &self.counters.unknown_cancel)
 
     cdef int delete(self, uint64_t reference, Applied* out) noexcept nogil:
-        cdef uint32_t handle = self.find(reference)
+        cdef uint32_t handle = find_own(self.pool, &self.levels, reference_slot(self.pool, reference), reference)
         if handle == 0:
             self.counters.unknown_delete += 1
             return APPLY_UNKNOWN_ORDER
@@ -84,10 +87,10 @@ cdef class OrderBook:
                      Applied* out) noexcept nogil:
         cdef uint32_t slot = reference_slot(self.pool, reference)
         cdef uint32_t new_slot = reference_slot(self.pool, new_reference)
-        cdef uint32_t handle = find_in_slot(self.pool, slot, reference)
+        cdef uint32_t handle = find_own(self.pool, &self.levels, slot, reference)
         cdef Order* order
         cdef uint8_t side
-        if self.pool.orders[handle].book != self.levels.book:
+        if handle == 0:
             self.counters.unknown_replace += 1
             return APPLY_UNKNOWN_ORDER
         order = &self.pool.orders[handle]
@@ -101,8 +104,7 @@ cdef class OrderBook:
         index_order(self.pool, new_slot, handle)
         leave_queue(self.pool, &self.levels, order)
         order.reference = new_reference
-        order.shares = shares
-        join_queue(self.pool, &self.levels, handle, find_or_add_level(&self.levels, order.side, <int32_t>price))
+        join_queue(self.pool, &self.levels, handle, order.side, <int32_t>price, shares)
         return APPLY_OK
 
     cdef void remove(self, uint32_t handle, Applied* out) noexcept nogil:
@@ -110,7 +112,7 @@ cdef class OrderBook:
         take_off(self.pool, &self.levels, handle)
 
     cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil:
-        cdef uint32_t handle = self.find(reference)
+        cdef uint32_t handle = find_own(self.pool, &self.levels, reference_slot(self.pool, reference), reference)
         cdef uint32_t held
         if handle == 0:
             unknown[0] += 1

@@ -30,7 +30,7 @@ cdef struct Order:
     uint32_t prev
     uint32_t level            # handle of the price level
     uint32_t shares           # open
-    uint32_t owner_next       # orders of one owner, oldest first
+    uint32_t owner_next       # orders of one owner, in no order that counts
     uint32_t owner_prev
     uint32_t consumed         # executed or decremented by self-match prevention, over the replace chain
     uint32_t token            # caller's own word, given back in every event

@@ -3,13 +3,15 @@ from libc.string cimport memset
 
 from hotpath.book.arena cimport map_pages, unmap_pages
 from hotpath.book.order_pool cimport Order
-from hotpath.book.price_ladder cimport LADDER_HEIGHT, LadderNode
+from hotpath.book.price_ladder cimport BLOCK_LEVELS, LadderLeaf, LadderNode
 from hotpath.book.price_levels cimport Level
 from hotpath.book.price_tree cimport MAX_DEPTH, Node
 
 LEVEL_FLOOR = 8192
+BLOCK_FLOOR = 4096
 BOOK_LEVELS = 128
 MAX_ORDERS = 1 << 30
+MAX_LEVELS = 1 << 28
 MAX_BOOKS = 1 << 20
 
 
@@ -19,9 +21,9 @@ class InvariantError(AssertionError):
 
 cdef class OrderStore:
     def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *, max_books: int = 1):
-        cdef size_t order_bytes, slot_bytes, level_bytes, node_bytes
+        cdef size_t order_bytes, slot_bytes, level_bytes, leaf_bytes, tree_bytes, node_bytes
         cdef size_t slots = 16
-        cdef size_t nodes, rungs
+        cdef size_t blocks, leaves, tree_nodes, nodes
         cdef char* at
         if not 1 <= max_orders <= MAX_ORDERS:
             raise ValueError(f"max_orders={max_orders}: must be 1..{MAX_ORDERS}")
@@ -29,21 +31,28 @@ cdef class OrderStore:
             raise ValueError(f"max_books={max_books}: must be 1..{MAX_BOOKS}")
         if max_levels is None:
             max_levels = min(max_orders, max(LEVEL_FLOOR, max_orders // 8, BOOK_LEVELS * max_books))
-        if not 1 <= max_levels <= max_orders:
-            raise ValueError(f"max_levels={max_levels}: must be 1..max_orders ({max_orders})")
+        if not 1 <= max_levels <= min(max_orders, MAX_LEVELS):
+            raise ValueError(f"max_levels={max_levels}: must be 1..max_orders ({max_orders}), at most {MAX_LEVELS}")
         while slots < 2 * <size_t>max_orders:
             slots *= 2
+        # Small pools have a block for each level; in large ones levels are taken to stand two to a block at least.
+        blocks = min(<size_t>max_levels, <size_t>max_levels // 2 + BLOCK_FLOOR)
+        leaves = min(blocks, blocks // 2 + BLOCK_FLOOR // 2)
+        nodes = 64 + blocks // 16 + 6 * <size_t>max_books
         # Neighbouring nodes hold more than MERGED children together, so this many nodes outlast the levels.
-        nodes = <size_t>max_levels // 6 + 3 * MAX_DEPTH + 2 * LADDER_HEIGHT * <size_t>max_books
-        rungs = 64 + <size_t>max_levels // 8 + 16 * <size_t>max_books
+        tree_nodes = blocks // 6 + 3 * MAX_DEPTH + 6 * <size_t>max_books
         order_bytes = (<size_t>max_orders + 1) * sizeof(Order)
         slot_bytes = slots * sizeof(uint32_t)
-        level_bytes = (<size_t>max_levels + 2) // 2 * 2 * sizeof(Level)
-        node_bytes = (nodes + 1) * sizeof(Node)
-        self.arena_bytes = order_bytes + slot_bytes + level_bytes + node_bytes + (rungs + 1) * sizeof(LadderNode)
+        level_bytes = (blocks + 1) * BLOCK_LEVELS * sizeof(Level)
+        leaf_bytes = (leaves + 1) * sizeof(LadderLeaf)
+        tree_bytes = (tree_nodes + 1) * sizeof(Node)
+        node_bytes = (nodes + 1) * sizeof(LadderNode)
+        self.arena_bytes = (order_bytes + slot_bytes + level_bytes + leaf_bytes + tree_bytes + node_bytes
+                            + (blocks + 1) * sizeof(uint32_t))
         self.arena = map_pages(self.arena_bytes, prefault)
         if self.arena == NULL:
             raise MemoryError(f"no {self.arena_bytes} bytes for max_orders={max_orders}, max_levels={max_levels}")
+        # all sizes up to the nodes' are whole cache lines
         at = <char*>self.arena
         self.pool.orders = <Order*>at
         at += order_bytes
@@ -51,17 +60,23 @@ cdef class OrderStore:
         at += slot_bytes
         self.levels.levels = <Level*>at
         at += level_bytes
+        self.levels.ladder.leaves = <LadderLeaf*>at
+        at += leaf_bytes
         self.levels.tree.nodes = <Node*>at
-        at += node_bytes
+        at += tree_bytes
         self.levels.ladder.nodes = <LadderNode*>at
+        at += node_bytes
+        self.levels.homes = <uint32_t*>at
         self.pool.capacity = max_orders
         self.pool.slot_shift = 64
         while (<size_t>1 << (64 - self.pool.slot_shift)) < slots:
             self.pool.slot_shift -= 1
         self.pool.next_sequence = 1
         self.levels.capacity = max_levels
-        self.levels.tree.capacity = <uint32_t>nodes
-        self.levels.ladder.capacity = <uint32_t>rungs
+        self.levels.block_capacity = <uint32_t>blocks
+        self.levels.tree.capacity = <uint32_t>tree_nodes
+        self.levels.ladder.leaf_capacity = <uint32_t>leaves
+        self.levels.ladder.capacity = <uint32_t>nodes
         self.max_books = max_books
 
     def __dealloc__(self):
@@ -71,17 +86,24 @@ cdef class OrderStore:
     cdef void wipe(self) noexcept nogil:
         if self.pool.live != 0:
             memset(self.pool.slots, 0, (<size_t>1 << (64 - self.pool.slot_shift)) * sizeof(uint32_t))
+            memset(&self.levels.levels[BLOCK_LEVELS], 0,
+                   <size_t>self.levels.block_high_water * BLOCK_LEVELS * sizeof(Level))
+            memset(&self.levels.ladder.leaves[1], 0, <size_t>self.levels.ladder.leaf_high_water * sizeof(LadderLeaf))
             memset(&self.levels.ladder.nodes[1], 0, <size_t>self.levels.ladder.high_water * sizeof(LadderNode))
         self.pool.live = 0
         self.pool.high_water = 0
         self.pool.free_head = 0
         self.pool.next_sequence = 1
         self.levels.live = 0
-        self.levels.high_water = 0
-        self.levels.free_head = 0
+        self.levels.block_live = 0
+        self.levels.block_high_water = 0
+        self.levels.block_free = 0
         self.levels.tree.live = 0
         self.levels.tree.high_water = 0
         self.levels.tree.free_head = 0
+        self.levels.ladder.leaf_live = 0
+        self.levels.ladder.leaf_high_water = 0
+        self.levels.ladder.leaf_free = 0
         self.levels.ladder.live = 0
         self.levels.ladder.high_water = 0
         self.levels.ladder.free_head = 0
@@ -89,6 +111,8 @@ cdef class OrderStore:
     cdef const char* broken_storage(self) noexcept nogil:
         cdef uint32_t handle = self.pool.free_head
         cdef uint32_t count = 0
+        cdef uint32_t place
+        cdef const Level* level
         cdef size_t slot
         while handle != 0:
             count += 1
@@ -107,15 +131,19 @@ cdef class OrderStore:
                 handle = self.pool.orders[handle].collision
         if count != self.pool.live:
             return b"index misses orders"
-        handle = self.levels.free_head
+        handle = self.levels.block_free
         count = 0
         while handle != 0:
             count += 1
-            if count > self.levels.capacity:
-                return b"level free list"
-            handle = self.levels.levels[handle].next_free
-        if count + self.levels.live != self.levels.high_water:
-            return b"levels leaked"
+            if count > self.levels.block_capacity:
+                return b"block free list"
+            for place in range(BLOCK_LEVELS):
+                level = &self.levels.levels[handle * BLOCK_LEVELS + place]
+                if level.orders != 0 or level.shares != 0 or level.head != 0 or level.tail != 0:
+                    return b"free block is not empty"
+            handle = self.levels.homes[handle]
+        if count + self.levels.block_live != self.levels.block_high_water:
+            return b"blocks leaked"
         handle = self.levels.tree.free_head
         count = 0
         while handle != 0:
@@ -125,6 +153,17 @@ cdef class OrderStore:
             handle = self.levels.tree.nodes[handle].children[0]
         if count + self.levels.tree.live != self.levels.tree.high_water:
             return b"tree nodes leaked"
+        handle = self.levels.ladder.leaf_free
+        count = 0
+        while handle != 0:
+            count += 1
+            if count > self.levels.ladder.leaf_capacity or self.levels.ladder.leaves[handle].bits != 0:
+                return b"ladder leaf free list"
+            handle = self.levels.ladder.leaves[handle].parent
+        if count + self.levels.ladder.leaf_live != self.levels.ladder.leaf_high_water:
+            return b"ladder leaves leaked"
+        if self.levels.ladder.leaves[0].bits != 0 or self.levels.ladder.nodes[0].bits != 0:
+            return b"what stands for missing ladder nodes is not empty"
         handle = self.levels.ladder.free_head
         count = 0
         while handle != 0:

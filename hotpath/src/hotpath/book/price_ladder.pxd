@@ -1,9 +1,11 @@
-"""Price ladder of one side: a slot per tick, and bitmaps that give the next level without a search.
+"""Price ladder of one side: a place per tick, and bitmaps that give the next level without a search.
 
 Positions count ticks from the side's best possible price, so on either side a smaller position is a better price.
-The ladder is cut into pieces of 64 ticks, and these are reached over two steps of 64 from a root in the book. All nodes
-come from one pool, as prices need them: there is no window to move, and a book with few levels is small. A price that
-is no multiple of the tick, lies beyond the span or finds the pool empty goes to the tree (see price_levels.pxd).
+A leaf spans 64 ticks and has its levels in blocks of eight; leaves are reached over two steps of 64 from a root in the
+book. All of it comes from pools, as prices need it: there is no window to move, and a book with few levels is small.
+That a level within its block needs no allocation is what makes orders come and go without a branch on whether they are
+alone at their price. A price that is no multiple of the tick, lies beyond the span or finds the pools empty goes to the
+tree (see price_levels.pxd).
 """
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
@@ -15,21 +17,38 @@ cdef enum:
     RADIX_BITS = 6
     RADIX = 64
     RADIX_MASK = 63
+    BLOCK_BITS = 3
+    BLOCK_LEVELS = 8
+    BLOCK_MASK = 7
+    LEAF_BLOCKS = 8
     ROOT_SLOTS = 80               # reaches the largest price in penny ticks
-    LADDER_HEIGHT = 3             # nodes between the root and a level
+    LADDER_HEIGHT = 3             # steps from the root to a leaf
     LADDER_SPAN = 20_971_520      # positions: 80 * 64 * 64 * 64; as a position: not on the ladder
     PRICE_BITS = 31
+
+# One cache line.
+cdef struct LadderLeaf:
+    uint64_t bits                 # bit = there are orders at this tick
+    uint32_t parent               # of a free leaf: the next free one
+    uint32_t place                # slot in the parent
+    uint32_t blocks[8]            # of levels, 0 = none at these eight ticks
+    uint64_t reserved[2]
 
 cdef struct LadderNode:
     uint64_t bits                 # bit = the slot is occupied; a node without any is free
     uint32_t parent               # 0 = the root; of a free node: the next free one
     uint32_t place                # slot in the parent
     uint32_t reserved[4]
-    uint32_t slots[64]            # height 0 (a leaf): levels; above: nodes; 0 = none
+    uint32_t slots[64]            # height 1: leaves; height 2: nodes of height 1; 0 = none
 
-# Node 0 stays empty and stands for all that are not there.
+# Leaf 0 and node 0 stay empty and stand for all that are not there.
 cdef struct LadderPool:
+    LadderLeaf* leaves
     LadderNode* nodes
+    uint32_t leaf_capacity        # leaves 1..capacity
+    uint32_t leaf_live
+    uint32_t leaf_high_water
+    uint32_t leaf_free
     uint32_t capacity             # nodes 1..capacity
     uint32_t live
     uint32_t high_water
@@ -80,12 +99,18 @@ cdef inline uint32_t position_after(const TickSize* size, int side, uint32_t pri
     return LADDER_SPAN - ticks if ticks * size.tick == price else LADDER_SPAN - 1 - ticks
 
 
+@cython.overflowcheck(False)
+cdef inline uint32_t level_at(const LadderLeaf* leaf, uint32_t place) noexcept nogil:
+    """Handle of the level at a place of the leaf whose block exists."""
+    return (leaf.blocks[place >> BLOCK_BITS] << BLOCK_BITS) | (place & BLOCK_MASK)
+
+
 cdef inline uint32_t first_below(const LadderPool* pool, uint32_t node, int height) noexcept nogil:
-    """The best level under a node of this height."""
+    """The best level under a node of this height; 0: a leaf."""
     while height > 0:
         node = pool.nodes[node].slots[trailing_zeros(pool.nodes[node].bits)]
         height -= 1
-    return pool.nodes[node].slots[trailing_zeros(pool.nodes[node].bits)]
+    return level_at(&pool.leaves[node], <uint32_t>trailing_zeros(pool.leaves[node].bits))
 
 
 @cython.overflowcheck(False)
@@ -104,56 +129,56 @@ cdef inline uint32_t root_from(const Ladder* ladder, uint32_t place) noexcept no
     return 0
 
 
-cdef inline uint32_t after_node(const LadderPool* pool, const Ladder* ladder, uint32_t node) noexcept nogil:
+@cython.overflowcheck(False)
+cdef inline uint32_t after_leaf(const LadderPool* pool, const Ladder* ladder, uint32_t leaf) noexcept nogil:
     """The best level behind all of a leaf's, 0 when there is none."""
-    cdef int height = 0
-    cdef uint32_t place
+    cdef uint32_t place = pool.leaves[leaf].place
+    cdef uint32_t node = pool.leaves[leaf].parent
     cdef uint64_t bits
-    while True:
-        place = pool.nodes[node].place
-        node = pool.nodes[node].parent
-        if node == 0:
-            node = root_from(ladder, place + 1)
-            return first_below(pool, node, height) if node != 0 else 0
+    cdef int height = 0
+    while node != 0:
         bits = pool.nodes[node].bits >> place >> 1
         if bits != 0:
             return first_below(pool, pool.nodes[node].slots[place + 1 + <uint32_t>trailing_zeros(bits)], height)
+        place = pool.nodes[node].place
+        node = pool.nodes[node].parent
         height += 1
+    node = root_from(ladder, place + 1)
+    return first_below(pool, node, height) if node != 0 else 0
 
 
 @cython.overflowcheck(False)
 cdef inline uint32_t level_after(const LadderPool* pool, const Ladder* ladder, uint32_t slot) noexcept nogil:
-    """The level behind the one in this slot, 0 when there is none."""
-    cdef const LadderNode* leaf = &pool.nodes[slot >> RADIX_BITS]
+    """The level behind a slot (leaf and place), 0 when there is none."""
+    cdef const LadderLeaf* leaf = &pool.leaves[slot >> RADIX_BITS]
     cdef uint32_t place = slot & RADIX_MASK
     cdef uint64_t bits = leaf.bits >> place >> 1
     if bits != 0:
-        return leaf.slots[place + 1 + <uint32_t>trailing_zeros(bits)]
-    return after_node(pool, ladder, slot >> RADIX_BITS)
+        return level_at(leaf, place + 1 + <uint32_t>trailing_zeros(bits))
+    return after_leaf(pool, ladder, slot >> RADIX_BITS)
 
 
 cdef inline uint32_t level_from(const LadderPool* pool, const Ladder* ladder, uint32_t start) noexcept nogil:
     """The level at the smallest occupied position from start on, 0 when there is none."""
-    cdef uint32_t path[3]
-    cdef uint32_t node
-    cdef uint32_t place
+    cdef uint32_t top, middle, leaf, place, node
     cdef uint64_t bits
-    cdef int height
     if start >= LADDER_SPAN:
         return 0
-    path[2] = ladder.slots[start >> 3 * RADIX_BITS]
-    path[1] = pool.nodes[path[2]].slots[(start >> 2 * RADIX_BITS) & RADIX_MASK]
-    path[0] = pool.nodes[path[1]].slots[(start >> RADIX_BITS) & RADIX_MASK]
+    top = ladder.slots[start >> 3 * RADIX_BITS]
+    middle = pool.nodes[top].slots[(start >> 2 * RADIX_BITS) & RADIX_MASK]
+    leaf = pool.nodes[middle].slots[(start >> RADIX_BITS) & RADIX_MASK]
     place = start & RADIX_MASK
-    bits = pool.nodes[path[0]].bits >> place
+    bits = pool.leaves[leaf].bits >> place
     if bits != 0:
-        return pool.nodes[path[0]].slots[place + <uint32_t>trailing_zeros(bits)]
-    for height in range(1, LADDER_HEIGHT):
-        place = (start >> height * RADIX_BITS) & RADIX_MASK
-        bits = pool.nodes[path[height]].bits >> place >> 1
-        if bits != 0:
-            node = pool.nodes[path[height]].slots[place + 1 + <uint32_t>trailing_zeros(bits)]
-            return first_below(pool, node, height - 1)
+        return level_at(&pool.leaves[leaf], place + <uint32_t>trailing_zeros(bits))
+    place = (start >> RADIX_BITS) & RADIX_MASK
+    bits = pool.nodes[middle].bits >> place >> 1
+    if bits != 0:
+        return first_below(pool, pool.nodes[middle].slots[place + 1 + <uint32_t>trailing_zeros(bits)], 0)
+    place = (start >> 2 * RADIX_BITS) & RADIX_MASK
+    bits = pool.nodes[top].bits >> place >> 1
+    if bits != 0:
+        return first_below(pool, pool.nodes[top].slots[place + 1 + <uint32_t>trailing_zeros(bits)], 1)
     node = root_from(ladder, (start >> 3 * RADIX_BITS) + 1)
     return first_below(pool, node, LADDER_HEIGHT - 1) if node != 0 else 0
 
@@ -170,8 +195,8 @@ cdef inline uint32_t ladder_leaf(const LadderPool* pool, Ladder* ladder, uint32_
 
 
 cdef inline bint ladder_has_room(const LadderPool* pool) noexcept nogil:
-    """Room for one more level wherever it falls."""
-    return pool.live + LADDER_HEIGHT <= pool.capacity
+    """Room for one more leaf and the way to it."""
+    return pool.leaf_live < pool.leaf_capacity and pool.live + LADDER_HEIGHT - 1 <= pool.capacity
 
 
 @cython.overflowcheck(False)
@@ -199,6 +224,7 @@ cdef inline uint32_t add_leaf(LadderPool* pool, Ladder* ladder, uint32_t positio
     cdef uint32_t place = number >> RADIX_BITS
     cdef uint32_t top = ladder.slots[place]
     cdef uint32_t middle
+    cdef uint32_t leaf = pool.leaf_free
     if top == 0:
         top = add_node(pool, 0, place)
         ladder.slots[place] = top
@@ -208,49 +234,43 @@ cdef inline uint32_t add_leaf(LadderPool* pool, Ladder* ladder, uint32_t positio
         middle = add_node(pool, top, number & RADIX_MASK)
     ladder.near_number[number & 1] = number
     ladder.near[number & 1] = middle
-    return add_node(pool, middle, (position >> RADIX_BITS) & RADIX_MASK)
+    if leaf != 0:
+        pool.leaf_free = pool.leaves[leaf].parent
+    else:
+        pool.leaf_high_water += 1
+        leaf = pool.leaf_high_water
+    pool.leaf_live += 1
+    place = (position >> RADIX_BITS) & RADIX_MASK
+    pool.leaves[leaf].parent = middle
+    pool.leaves[leaf].place = place
+    pool.nodes[middle].slots[place] = leaf
+    pool.nodes[middle].bits |= <uint64_t>1 << place
+    return leaf
 
 
 @cython.overflowcheck(False)
-cdef inline void drop_node(LadderPool* pool, Ladder* ladder, uint32_t node) noexcept nogil:
-    """Takes out a node that has become empty, and those above that thereby become so."""
+cdef inline void drop_leaf(LadderPool* pool, Ladder* ladder, uint32_t leaf) noexcept nogil:
+    """Takes out a leaf that has become empty, and the nodes above that thereby become so."""
+    cdef uint32_t node = pool.leaves[leaf].parent
+    cdef uint32_t place = pool.leaves[leaf].place
     cdef uint32_t parent
-    cdef uint32_t place
-    while True:
-        parent = pool.nodes[node].parent
-        place = pool.nodes[node].place
+    pool.leaves[leaf].parent = pool.leaf_free
+    pool.leaf_free = leaf
+    pool.leaf_live -= 1
+    while node != 0:
+        pool.nodes[node].slots[place] = 0
+        pool.nodes[node].bits &= ~(<uint64_t>1 << place)
+        if pool.nodes[node].bits != 0:
+            return
         if ladder.near[0] == node:
             ladder.near[0] = 0
         elif ladder.near[1] == node:
             ladder.near[1] = 0
+        parent = pool.nodes[node].parent
+        place = pool.nodes[node].place
         pool.nodes[node].parent = pool.free_head
         pool.free_head = node
         pool.live -= 1
-        if parent == 0:
-            ladder.slots[place] = 0
-            ladder.bits[place >> RADIX_BITS] &= ~(<uint64_t>1 << (place & RADIX_MASK))
-            return
-        pool.nodes[parent].slots[place] = 0
-        pool.nodes[parent].bits &= ~(<uint64_t>1 << place)
-        if pool.nodes[parent].bits != 0:
-            return
         node = parent
-
-
-@cython.overflowcheck(False)
-cdef inline uint32_t ladder_insert(LadderPool* pool, uint32_t leaf, uint32_t position, uint32_t level) noexcept nogil:
-    """Puts a level into a free slot of the position's leaf; returns the slot's number in the pool."""
-    cdef LadderNode* node = &pool.nodes[leaf]
-    cdef uint32_t place = position & RADIX_MASK
-    node.slots[place] = level
-    node.bits |= <uint64_t>1 << place
-    return (leaf << RADIX_BITS) | place
-
-
-@cython.overflowcheck(False)
-cdef inline void ladder_remove(LadderPool* pool, Ladder* ladder, uint32_t slot) noexcept nogil:
-    cdef LadderNode* leaf = &pool.nodes[slot >> RADIX_BITS]
-    leaf.slots[slot & RADIX_MASK] = 0
-    leaf.bits &= ~(<uint64_t>1 << (slot & RADIX_MASK))
-    if leaf.bits == 0:
-        drop_node(pool, ladder, slot >> RADIX_BITS)
+    ladder.slots[place] = 0
+    ladder.bits[place >> RADIX_BITS] &= ~(<uint64_t>1 << (place & RADIX_MASK))
