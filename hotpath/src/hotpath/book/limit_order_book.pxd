@@ -24,8 +24,8 @@ from hotpath.book.price_ladder cimport LadderNode
 from hotpath.book.price_levels cimport (
     Level,
     PriceLevels,
+    claim_level,
     find_level,
-    find_or_add_level,
     level_available,
     level_joined,
     level_left,
@@ -120,7 +120,7 @@ cdef inline uint64_t mix(uint64_t digest, uint64_t value) noexcept nogil:
 cdef inline void join_queue(OrderPool* pool, PriceLevels* levels, uint32_t handle, int side, int32_t price,
                             uint32_t shares) noexcept nogil:
     """To the tail of its price's level, for which there must be room."""
-    cdef uint32_t level = find_or_add_level(levels, side, price)
+    cdef uint32_t level = claim_level(levels, side, price)
     cdef Order* orders = pool.orders
     cdef Order* order = &orders[handle]
     cdef Level* queue = &levels.levels[level]

@@ -16,15 +16,15 @@ from hotpath.book.price_ladder cimport (
     RADIX_BITS,
     RADIX_MASK,
     ROOT_SLOTS,
-    Ladder,
     LadderLeaf,
     LadderNode,
+    LadderRoot,
     ladder_leaf,
     ladder_position,
     level_at,
     tick_size,
 )
-from hotpath.book.price_levels cimport NO_KEY, Side, in_tree, level_key, next_level
+from hotpath.book.price_levels cimport NO_KEY, Side, clear_levels, in_tree, level_key, next_level
 from hotpath.book.price_tree cimport FANOUT, PAD, Node
 
 MAX_TICK = 1_000_000
@@ -106,8 +106,7 @@ cdef class LimitOrderBook:
         self.levels.levels = store.levels.levels
         self.levels.book = store.books
         self.levels.tick = tick_size(tick)
-        self.levels.sides[0].best_key = NO_KEY
-        self.levels.sides[1].best_key = NO_KEY
+        clear_levels(&self.levels)
 
     def __dealloc__(self):
         if self.levels.orders != 0:
@@ -192,9 +191,7 @@ cdef class LimitOrderBook:
         if self.levels.orders == self.pool.live:
             self.store.wipe()
             self.levels.orders = 0
-            memset(&self.levels.sides[0], 0, 2 * sizeof(Side))
-            self.levels.sides[0].best_key = NO_KEY
-            self.levels.sides[1].best_key = NO_KEY
+            clear_levels(&self.levels)
         else:
             self.drop_orders()
 
@@ -215,12 +212,13 @@ cdef class LimitOrderBook:
         cdef uint32_t blocks = 0
         cdef uint32_t levels = 0
         cdef uint32_t orders = 0
-        cdef uint32_t placed
+        cdef uint32_t placed, chained
         cdef uint32_t beside
         cdef int64_t above
         cdef int side
         for side in range(2):
             own = &self.levels.sides[side]
+            chained = levels
             problem = self.broken_side(side, &levels, &orders)
             if problem != NULL:
                 return problem
@@ -236,7 +234,7 @@ cdef class LimitOrderBook:
                     return problem
                 placed += beside
                 blocks += beside
-            if placed != own.count:
+            if placed != levels - chained:
                 return b"ladder and tree do not hold the side's levels"
         if orders != self.levels.orders:
             return b"live count differs from what the sides hold"
@@ -251,7 +249,7 @@ cdef class LimitOrderBook:
 
     cdef const char* broken_ladder(self, int side, uint32_t* nodes, uint32_t* leaves, uint32_t* blocks,
                                    uint32_t* levels) noexcept nogil:
-        cdef Ladder* ladder = &self.levels.sides[side].ladder
+        cdef const LadderRoot* ladder = &self.levels.roots[side]
         cdef const LadderNode* top
         cdef const LadderNode* middle
         cdef const char* problem
@@ -379,8 +377,6 @@ cdef class LimitOrderBook:
             orders[0] += queued
             better = level
             level = next_level(&self.levels, side, level)
-        if count != self.levels.sides[side].count:
-            return b"level count of the side"
         levels[0] += count
         return NULL
 

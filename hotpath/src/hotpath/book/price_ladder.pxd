@@ -54,9 +54,12 @@ cdef struct LadderPool:
     uint32_t high_water
     uint32_t free_head
 
-cdef struct Ladder:
+cdef struct LadderRoot:
     uint64_t bits[2]
     uint32_t slots[80]            # nodes of height 2
+
+cdef struct Ladder:
+    LadderRoot* root
     # Nodes of height 1 lately used, by the last bit of their number: a book lives in one or two neighbours.
     uint32_t near_number[2]
     uint32_t near[2]              # 0 = the node of this number does not exist
@@ -114,7 +117,7 @@ cdef inline uint32_t first_below(const LadderPool* pool, uint32_t node, int heig
 
 
 @cython.overflowcheck(False)
-cdef inline uint32_t root_from(const Ladder* ladder, uint32_t place) noexcept nogil:
+cdef inline uint32_t root_from(const LadderRoot* ladder, uint32_t place) noexcept nogil:
     """Node in the first occupied root slot from place on, 0 = none."""
     cdef uint64_t bits
     if place < RADIX:
@@ -143,7 +146,7 @@ cdef inline uint32_t after_leaf(const LadderPool* pool, const Ladder* ladder, ui
         place = pool.nodes[node].place
         node = pool.nodes[node].parent
         height += 1
-    node = root_from(ladder, place + 1)
+    node = root_from(ladder.root, place + 1)
     return first_below(pool, node, height) if node != 0 else 0
 
 
@@ -164,7 +167,7 @@ cdef inline uint32_t level_from(const LadderPool* pool, const Ladder* ladder, ui
     cdef uint64_t bits
     if start >= LADDER_SPAN:
         return 0
-    top = ladder.slots[start >> 3 * RADIX_BITS]
+    top = ladder.root.slots[start >> 3 * RADIX_BITS]
     middle = pool.nodes[top].slots[(start >> 2 * RADIX_BITS) & RADIX_MASK]
     leaf = pool.nodes[middle].slots[(start >> RADIX_BITS) & RADIX_MASK]
     place = start & RADIX_MASK
@@ -179,7 +182,7 @@ cdef inline uint32_t level_from(const LadderPool* pool, const Ladder* ladder, ui
     bits = pool.nodes[top].bits >> place >> 1
     if bits != 0:
         return first_below(pool, pool.nodes[top].slots[place + 1 + <uint32_t>trailing_zeros(bits)], 1)
-    node = root_from(ladder, (start >> 3 * RADIX_BITS) + 1)
+    node = root_from(ladder.root, (start >> 3 * RADIX_BITS) + 1)
     return first_below(pool, node, LADDER_HEIGHT - 1) if node != 0 else 0
 
 
@@ -188,7 +191,7 @@ cdef inline uint32_t ladder_leaf(const LadderPool* pool, Ladder* ladder, uint32_
     cdef uint32_t number = position >> 2 * RADIX_BITS
     cdef uint32_t top
     if ladder.near_number[number & 1] != number:
-        top = ladder.slots[number >> RADIX_BITS]
+        top = ladder.root.slots[number >> RADIX_BITS]
         ladder.near[number & 1] = pool.nodes[top].slots[number & RADIX_MASK]
         ladder.near_number[number & 1] = number
     return pool.nodes[ladder.near[number & 1]].slots[(position >> RADIX_BITS) & RADIX_MASK]
@@ -222,13 +225,13 @@ cdef inline uint32_t add_leaf(LadderPool* pool, Ladder* ladder, uint32_t positio
     """Makes the leaf of a position that has none, and the way to it; ladder_has_room() must hold."""
     cdef uint32_t number = position >> 2 * RADIX_BITS
     cdef uint32_t place = number >> RADIX_BITS
-    cdef uint32_t top = ladder.slots[place]
+    cdef uint32_t top = ladder.root.slots[place]
     cdef uint32_t middle
     cdef uint32_t leaf = pool.leaf_free
     if top == 0:
         top = add_node(pool, 0, place)
-        ladder.slots[place] = top
-        ladder.bits[place >> RADIX_BITS] |= <uint64_t>1 << (place & RADIX_MASK)
+        ladder.root.slots[place] = top
+        ladder.root.bits[place >> RADIX_BITS] |= <uint64_t>1 << (place & RADIX_MASK)
     middle = pool.nodes[top].slots[number & RADIX_MASK]
     if middle == 0:
         middle = add_node(pool, top, number & RADIX_MASK)
@@ -272,5 +275,5 @@ cdef inline void drop_leaf(LadderPool* pool, Ladder* ladder, uint32_t leaf) noex
         pool.free_head = node
         pool.live -= 1
         node = parent
-    ladder.slots[place] = 0
-    ladder.bits[place >> RADIX_BITS] &= ~(<uint64_t>1 << (place & RADIX_MASK))
+    ladder.root.slots[place] = 0
+    ladder.root.bits[place >> RADIX_BITS] &= ~(<uint64_t>1 << (place & RADIX_MASK))
