@@ -19,8 +19,8 @@ cdef extern from *:
     uint32_t* either "hotpath_either" (uint32_t handle, uint32_t* other, uint32_t* otherwise) noexcept nogil
 
 cdef enum:
-    LINE_BITS = 4             # slots in a cache line
-    LINE_MASK = 15
+    RUN_BITS = 10             # references that stay together in the index: a page of slots
+    RUN_MASK = 1023
 
 # One cache line. price in Price(4), quantities in shares.
 cdef struct Order:
@@ -43,7 +43,7 @@ cdef struct Order:
 
 cdef struct OrderPool:
     Order* orders
-    uint32_t* slots           # a power of two, each the first order of its chain
+    uint32_t* slots           # a power of two, at least a run, each the first order of its chain
     uint32_t capacity
     uint32_t live
     uint32_t high_water       # handles 1..high_water have been handed out at least once
@@ -54,9 +54,9 @@ cdef struct OrderPool:
 
 @cython.overflowcheck(False)
 cdef inline uint32_t reference_slot(const OrderPool* pool, uint64_t reference) noexcept nogil:
-    """References given out in a row share a cache line; which line, and their order in it, is a hash."""
-    return <uint32_t>(((reference >> LINE_BITS) * <uint64_t>0x9E3779B97F4A7C15) >> pool.slot_shift) ^ (
-        <uint32_t>reference & LINE_MASK)
+    """References given out in a row have neighbouring slots; where the row is, and its order, is a hash."""
+    return <uint32_t>(((reference >> RUN_BITS) * <uint64_t>0x9E3779B97F4A7C15) >> pool.slot_shift) ^ (
+        <uint32_t>reference & RUN_MASK)
 
 
 cdef inline bint order_available(const OrderPool* pool) noexcept nogil:

@@ -2,7 +2,7 @@
 from libc.string cimport memset
 
 from hotpath.book.arena cimport map_pages, unmap_pages
-from hotpath.book.order_pool cimport Order
+from hotpath.book.order_pool cimport RUN_MASK, Order
 from hotpath.book.price_ladder cimport BLOCK_LEVELS, LadderLeaf, LadderNode
 from hotpath.book.price_levels cimport Level
 from hotpath.book.price_tree cimport MAX_DEPTH, Node
@@ -22,7 +22,7 @@ class InvariantError(AssertionError):
 cdef class OrderStore:
     def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *, max_books: int = 1):
         cdef size_t order_bytes, slot_bytes, level_bytes, leaf_bytes, tree_bytes, node_bytes
-        cdef size_t slots = 16
+        cdef size_t slots = RUN_MASK + 1
         cdef size_t blocks, leaves, tree_nodes, nodes
         cdef char* at
         if not 1 <= max_orders <= MAX_ORDERS:
