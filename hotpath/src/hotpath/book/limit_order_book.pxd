@@ -84,8 +84,10 @@ cdef class LimitOrderBook:
 
 
 cdef inline int side_index(uint8_t side) noexcept nogil:
-    """0 buy, 1 sell, -1 neither."""
-    return <int>(side == SIDE_SELL) - <int>(side != SIDE_BUY and side != SIDE_SELL)
+    """0 buy, 1 sell, -1 neither; no branch on the side, which alternates at random."""
+    cdef int sell = side == SIDE_SELL
+    cdef int buy = side == SIDE_BUY
+    return 2 * sell + buy - 1
 
 
 cdef inline uint8_t side_character(uint8_t index) noexcept nogil:
