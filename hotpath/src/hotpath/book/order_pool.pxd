@@ -71,11 +71,6 @@ cdef inline uint32_t find_in_slot(const OrderPool* pool, uint32_t slot, uint64_t
     return handle
 
 
-cdef inline uint32_t find_order(const OrderPool* pool, uint64_t reference) noexcept nogil:
-    """Handle of a live order, 0 when the reference is unknown."""
-    return find_in_slot(pool, reference_slot(pool, reference), reference)
-
-
 cdef inline void index_order(OrderPool* pool, uint32_t slot, uint32_t handle) noexcept nogil:
     pool.orders[handle].collision = pool.slots[slot]
     pool.slots[slot] = handle

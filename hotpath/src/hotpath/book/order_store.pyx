@@ -194,6 +194,16 @@ cdef class OrderStore:
         """Address space reserved; pages are touched as they are needed."""
         return self.arena_bytes
 
+    @property
+    def used_bytes(self) -> int:
+        """Of memory_bytes, what orders and levels have needed at most at one time, with the whole index."""
+        return ((<size_t>1 << (64 - self.pool.slot_shift)) * sizeof(uint32_t)
+                + <size_t>self.pool.high_water * sizeof(Order)
+                + <size_t>self.levels.block_high_water * (BLOCK_LEVELS * sizeof(Level) + sizeof(uint32_t))
+                + <size_t>self.levels.ladder.leaf_high_water * sizeof(LadderLeaf)
+                + <size_t>self.levels.ladder.high_water * sizeof(LadderNode)
+                + <size_t>self.levels.tree.high_water * sizeof(Node))
+
     def check_invariants(self) -> None:
         """Raises InvariantError naming the first contradiction found in what the books share."""
         cdef const char* problem = self.broken_storage()
