@@ -16,8 +16,15 @@ from hotpath.book.order_pool cimport Order, OrderPool, reference_slot
 from hotpath.book.price_ladder cimport LADDER_SPAN, RADIX_BITS, RADIX_MASK, LadderLeaf, ladder_position, level_at
 from hotpath.book.price_levels cimport LevelPool, PriceLevels, Side
 
+# The empty statement: the compiler takes a function that only prefetches for one without effect, and drops it.
 cdef extern from *:
-    void prefetch "__builtin_prefetch" (const void* address) noexcept nogil
+    """
+    static inline void hotpath_prefetch(const void *address) {
+        __builtin_prefetch(address);
+        __asm__ volatile("");
+    }
+    """
+    void prefetch "hotpath_prefetch" (const void* address) noexcept nogil
 
 
 cdef inline void prefetch_index(const OrderPool* pool, uint64_t reference) noexcept nogil:
