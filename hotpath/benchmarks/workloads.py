@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.contender import Skipped, Work
 from benchmarks.native import feed as native_feed
+from benchmarks.native.book_scale import ScaleFlow
 from benchmarks.native.order_flow import OrderFlow
 from benchmarks.recorded import Feed, recorded_feed
 
@@ -22,14 +24,19 @@ class Scale:
 
     commands: int
     messages: int
+    scale_messages: int
     frames: int
     round_trips: int
     one_way: int
     repeats: int
 
 
-FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 12)
-QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 3)
+FULL = Scale(3_000_000, 5_000_000, 2_000_000, 10_000_000, 300_000, 5_000_000, 12)
+QUICK = Scale(200_000, 300_000, 200_000, 500_000, 20_000, 500_000, 3)
+
+_BOOK_SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000, "2m": 2_000_000}
+# which order a message names: in markets mostly a young one; any with the same chance is the worst case
+_BOOK_AGES = {"young": "log-uniform", "any": "uniform"}
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -53,6 +60,11 @@ class Workloads:
             "matching-b": lambda: self._matching("B"),
             "book-synthetic": lambda: self._book("book-synthetic", self._synthetic_feed(), "synthetic"),
             "book-recorded": self._book_recorded,
+            **{
+                f"book-scale-{age}-{size}": partial(self._book_scale, age, size)
+                for age in _BOOK_AGES
+                for size in _BOOK_SIZES
+            },
             "itch-decode": self._decoding,
             "ouch-encode": self._order_entry,
             "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
@@ -93,6 +105,21 @@ class Workloads:
         if self._recorded is None:
             self._recorded = recorded_feed(file)
         return self._book("book-recorded", self._recorded, f"recorded session {self._recorded.symbol}")
+
+    def _book_scale(self, age: str, size: str) -> Work:
+        flow = ScaleFlow(_BOOK_SIZES[size], self._scale.scale_messages, _BOOK_AGES[age])
+        return Work(
+            f"book-scale-{age}-{size}",
+            f"L3 book by number of resting orders; age of the order that a message names: {flow.ages}",
+            "book-scale",
+            "messages",
+            flow.count,
+            flow.expected,
+            flow,
+            flow.statistics,
+            group=f"book-scale-{age}",
+            case=f"{flow.orders:,} orders",
+        )
 
     def _decoding(self) -> Work:
         feed = self._synthetic_feed()

@@ -1,4 +1,4 @@
-from typing import Any, final
+from typing import final
 
 from benchmarks.native.samples import Samples
 
@@ -18,4 +18,4 @@ class ScaleFlow:
 @final
 class ScaleRun:
     def __init__(self, flow: ScaleFlow, samples: Samples, look_ahead: bool) -> None: ...
-    def round(self, timed: bool) -> tuple[int, dict[str, Any]]: ...
+    def round(self, timed: bool) -> tuple[int, dict[str, int], dict[str, float]]: ...

@@ -7,7 +7,7 @@ from libc.math cimport exp, log
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from benchmarks.native.resources cimport Resources, resources
+from benchmarks.native.resources cimport Resources, figures, resources
 from benchmarks.native.samples cimport Samples
 from hotpath.book.look_ahead cimport prefetch_index, prefetch_level, prefetch_order, prefetch_queue, prefetch_tail
 from hotpath.book.order_book cimport Applied, OrderBook
@@ -271,7 +271,7 @@ cdef class ScaleRun:
                 self.samples.record(monotonic_ns() - before)
 
     def round(self, bint timed):
-        """(ns for the timed messages, what was counted and used); timed: each message's latency goes to the samples."""
+        """(ns for the timed messages, what was counted, what they used); timed: each one's latency goes to the samples."""
         cdef Resources before, after
         cdef int64_t ns
         cdef uint64_t shares = 0
@@ -298,8 +298,4 @@ cdef class ScaleRun:
             "resting_orders": self.book.live_orders(),
             "open_shares": shares,
             "reference_sum": sum_ & ((1 << 62) - 1),
-            "cpu_ns": after.cpu_ns - before.cpu_ns,
-            "page_faults": after.faults - before.faults,
-            "heap_bytes_grown": after.heap_bytes - before.heap_bytes,
-            "bytes_per_order": round(self.store.used_bytes / max(1, self.book.live_orders()), 1),
-        }
+        }, {**figures(&before, &after), "bytes_per_order": self.store.used_bytes / max(1, self.book.live_orders())}

@@ -1,7 +1,6 @@
 """What a timed stretch has asked of the kernel and of the allocator."""
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t
-from posix.time cimport CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec
 
 cdef extern from "<sys/resource.h>" nogil:
     cdef struct rusage:
@@ -18,7 +17,6 @@ cdef extern from "<malloc.h>" nogil:
     mallinfo2_t mallinfo2()
 
 cdef struct Resources:
-    int64_t cpu_ns            # that this thread has had
     int64_t faults            # page faults of this thread
     int64_t heap_bytes        # of the process, in use
 
@@ -26,12 +24,14 @@ cdef struct Resources:
 cdef inline Resources resources() noexcept nogil:
     cdef Resources taken
     cdef rusage usage
-    cdef timespec now
     cdef mallinfo2_t heap = mallinfo2()
     taken.heap_bytes = <int64_t>(heap.uordblks + heap.hblkhd)
     taken.faults = 0
     if getrusage(RUSAGE_THREAD, &usage) == 0:
         taken.faults = usage.ru_minflt + usage.ru_majflt
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
-    taken.cpu_ns = <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
     return taken
+
+
+cdef inline dict figures(const Resources* before, const Resources* after):
+    """What was used between the two."""
+    return {"page_faults": after.faults - before.faults, "heap_bytes_grown": after.heap_bytes - before.heap_bytes}
