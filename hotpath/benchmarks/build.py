@@ -21,6 +21,7 @@ MODULES = (
     "samples",
     "order_flow",
     "matching",
+    "book_scale",
     "feed",
     "order_entry",
     "ring_loops",

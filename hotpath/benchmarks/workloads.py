@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.contender import Skipped, Work
 from benchmarks.native import feed as native_feed
+from benchmarks.native.book_scale import ScaleFlow
 from benchmarks.native.order_flow import OrderFlow
 from benchmarks.native.tick_flow import MESSAGES_PER_TRIGGER
 from benchmarks.recorded import Feed, recorded_feed
@@ -28,6 +29,7 @@ class Scale:
 
     commands: int
     messages: int
+    scale_messages: int
     frames: int
     round_trips: int
     one_way: int
@@ -41,6 +43,7 @@ class Scale:
 FULL = Scale(
     commands=3_000_000,
     messages=5_000_000,
+    scale_messages=2_000_000,
     frames=10_000_000,
     round_trips=300_000,
     one_way=5_000_000,
@@ -53,6 +56,7 @@ FULL = Scale(
 QUICK = Scale(
     commands=200_000,
     messages=300_000,
+    scale_messages=200_000,
     frames=500_000,
     round_trips=20_000,
     one_way=500_000,
@@ -62,6 +66,10 @@ QUICK = Scale(
     flow_s=0.3,
     rates=(10_000, 100_000),
 )
+
+_BOOK_SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000, "2m": 2_000_000}
+# which order a message names: in markets mostly a young one; any with the same chance is the worst case
+_BOOK_AGES = {"young": "log-uniform", "any": "uniform"}
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -85,6 +93,11 @@ class Workloads:
             "matching-b": lambda: self._matching("B"),
             "book-synthetic": lambda: self._book("book-synthetic", self._synthetic_feed(), "synthetic"),
             "book-recorded": self._book_recorded,
+            **{
+                f"book-scale-{age}-{size}": partial(self._book_scale, age, size)
+                for age in _BOOK_AGES
+                for size in _BOOK_SIZES
+            },
             "itch-decode": self._decoding,
             "ouch-encode": self._order_entry,
             "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
@@ -129,6 +142,21 @@ class Workloads:
         if self._recorded is None:
             self._recorded = recorded_feed(file)
         return self._book("book-recorded", self._recorded, f"recorded session {self._recorded.symbol}")
+
+    def _book_scale(self, age: str, size: str) -> Work:
+        flow = ScaleFlow(_BOOK_SIZES[size], self._scale.scale_messages, _BOOK_AGES[age])
+        return Work(
+            f"book-scale-{age}-{size}",
+            f"L3 book by number of resting orders; age of the order that a message names: {flow.ages}",
+            "book-scale",
+            "messages",
+            flow.count,
+            flow.expected,
+            flow,
+            flow.statistics,
+            group=f"book-scale-{age}",
+            case=f"{flow.orders:,} orders",
+        )
 
     def _decoding(self) -> Work:
         feed = self._synthetic_feed()

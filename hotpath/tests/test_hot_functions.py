@@ -29,9 +29,10 @@ MODULES = {
         "replace",
         "rest",
         "take_off",
-        "find_order",
-        "remove_level",
+        "find_own",
+        "level_left",
     },
+    "book.price_levels": {"find_level", "next_level", "claim_other_level", "drop_best", "drop_block", "tree_insert"},
     "book.matching_engine": {
         "submit",
         "cancel",
@@ -83,6 +84,7 @@ def use(Holder holder):
 # a type and a macro that stand for plain C
 ALLOWED = {"Py_ssize_t", "Py_UNUSED"}
 PYTHON = re.compile(r"\b_?Py[A-Z_]\w*|\b__Pyx_\w+")
+ALLOCATION = re.compile(r"\b(?:malloc|calloc|realloc|free|mmap|munmap|aligned_alloc|posix_memalign)\s*\(")
 DEFINITION = re.compile(
     r"^(?:static|CYTHON_INLINE|__PYX_EXTERN_C)[^;={}]*?\b(__pyx_f_\w+)\([^;{}]*\)\s*\{", re.MULTILINE
 )
@@ -136,7 +138,8 @@ def nogil_names(*sources: str) -> set[str]:
 
 
 def python_in(body: str) -> set[str]:
-    return set(PYTHON.findall(body)) - ALLOWED
+    """Python's API and the allocators: neither is for a message."""
+    return (set(PYTHON.findall(body)) | set(ALLOCATION.findall(body))) - ALLOWED
 
 
 def short_name(c_name: str, names: set[str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from benchmarks.contender import Machine, OpenSession, Round, Work
 from benchmarks.echo_process import SLOT_BYTES, EchoProcess
+from benchmarks.native.book_scale import ScaleRun
 from benchmarks.native.feed import BuildRun, DecodeRun
 from benchmarks.native.matching import MatchingRun
 from benchmarks.native.order_entry import EnterOrderRun
@@ -42,12 +43,12 @@ class _Matching:
         self._run = MatchingRun(work.payload, self._samples)
 
     def throughput(self) -> Round:
-        ns, observed = self._run.round(False)
-        return Round(ns, observed)
+        ns, observed, figures = self._run.round(False)
+        return Round(ns, observed, figures=figures)
 
     def latency(self) -> Round:
-        _, observed = self._run.round(True)
-        return Round(None, observed, self._samples.percentiles())
+        _, observed, figures = self._run.round(True)
+        return Round(None, observed, self._samples.percentiles(), figures=figures)
 
     def close(self) -> None:
         pass
@@ -68,6 +69,26 @@ class _BookBuilding:
     def latency(self) -> Round:
         _, observed = self._run.round(self._feed.data, True)
         return Round(None, observed, self._samples.percentiles())
+
+    def close(self) -> None:
+        pass
+
+
+class BookScale:
+    in_process = True
+    look_ahead = False
+
+    def __init__(self, work: Work, machine: Machine) -> None:
+        self._samples = Samples(work.operations)
+        self._run = ScaleRun(work.payload, self._samples, self.look_ahead)
+
+    def throughput(self) -> Round:
+        ns, observed, figures = self._run.round(False)
+        return Round(ns, observed, figures=figures)
+
+    def latency(self) -> Round:
+        _, observed, figures = self._run.round(True)
+        return Round(None, observed, self._samples.percentiles(), figures=figures)
 
     def close(self) -> None:
         pass
@@ -164,6 +185,7 @@ class _OneWay(_Rings):
 SESSIONS: Mapping[str, OpenSession] = {
     "matching": _Matching,
     "book-building": _BookBuilding,
+    "book-scale": BookScale,
     "decoding": _Decoding,
     "order-entry": _OrderEntry,
     "ring-round-trip": _RoundTrip,

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from benchmarks.native.order_flow cimport (COMMAND_CANCEL, COMMAND_IOC, COMMAND_MOVE, COMMAND_NEW, OWNERS, Command,
                                            OrderFlow)
+from benchmarks.native.resources cimport Resources, figures, resources
 from benchmarks.native.samples cimport Samples
 from hotpath.book.limit_order_book cimport TopOfBook
 from hotpath.book.matching_engine cimport (CANCEL_USER, ENGINE_EXECUTED, ENGINE_MORE, ENGINE_REJECTED, SMP_OFF, TIF_DAY,
@@ -71,9 +72,10 @@ cdef class MatchingRun:
             self.engine.set_self_match_prevention(<unsigned short>owner, SMP_OFF)
 
     def round(self, bint timed):
-        """(ns for the timed commands, what was counted); timed: each command's latency goes to the samples."""
+        """(ns for the timed commands, what was counted, what they used); timed: each one's latency goes to the samples."""
         cdef Totals totals
         cdef TopOfBook top
+        cdef Resources at_start, at_end
         cdef int64_t started, before
         cdef uint32_t i
         cdef const Command* commands = self.flow.commands
@@ -88,6 +90,7 @@ cdef class MatchingRun:
             self.engine.reset()
             for i in range(first):
                 _execute(self.engine, &commands[i], &totals)
+            at_start = resources()
             started = monotonic_ns()
             if timed:
                 for i in range(first, last):
@@ -98,6 +101,7 @@ cdef class MatchingRun:
                 for i in range(first, last):
                     _execute(self.engine, &commands[i], &totals)
             started = monotonic_ns() - started
+            at_end = resources()
             self.engine.top(&top)
         return started, {
             "trades": totals.trades,
@@ -106,4 +110,4 @@ cdef class MatchingRun:
             "resting_orders": self.engine.live_orders(),
             "best_bid": top.bid_price,
             "best_ask": top.ask_price,
-        }
+        }, figures(&at_start, &at_end)

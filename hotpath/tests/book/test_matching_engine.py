@@ -184,6 +184,39 @@ def test_a_long_stream_equals_the_model_and_repeats_to_the_same_digest() -> None
     assert engine.digest() != digest
 
 
+def test_a_fixed_stream_ends_in_the_same_digest_in_every_build_and_on_replay() -> None:
+    """The constant is what ties release, debug and sanitizer builds together; invariants hold after each step."""
+    digests = []
+    for _ in range(2):
+        engine = MatchingEngine(1500)
+        for operation in random_operations(23, 3000):
+            apply_to_engine(engine, operation)
+            engine.check_invariants()
+        assert len(engine) > 150
+        digests.append(engine.digest())
+    assert digests == [11306055430657677463] * 2
+
+
+def test_prices_that_jump_tenfold_go_on_trading_and_leave_old_orders_where_they_are() -> None:
+    engine = MatchingEngine(1000)
+    reference = 0
+    centre = 2000
+    while centre <= 200_000_000:
+        for distance in range(1, 6):
+            for side, price in (("B", centre - distance * 100), ("S", centre + distance * 100)):
+                reference += 1
+                run(engine, engine.submit_order(reference, side, price, 10))
+        # all asks below the next price are taken, so that it can be bid
+        reference += 1
+        events = run(engine, engine.submit_order(reference, "B", centre * 5, 1000, time_in_force="3"))
+        assert sum(event.quantity for event in events if event.kind == Kind.ENGINE_EXECUTED) == 50
+        engine.check_invariants()
+        centre *= 10
+    assert [row.price for row in engine.top_levels("B", 6)] == [199_999_900 - 100 * n for n in range(5)] + [19_999_900]
+    assert len(engine.top_levels("B", 100)) == 5 * 6
+    assert engine.top_levels("S", 1) == []
+
+
 @pytest.fixture
 def engine() -> MatchingEngine:
     return MatchingEngine(100)

@@ -1,7 +1,5 @@
 from typing import NamedTuple
 
-MAX_ORDERS: int
-
 class OrderRow(NamedTuple):
     reference: int
     side: str
@@ -15,8 +13,6 @@ class LevelRow(NamedTuple):
     price: int
     shares: int
     orders: int
-
-class InvariantError(AssertionError): ...
 
 class LimitOrderBook:
     def __len__(self) -> int: ...

@@ -1,29 +1,32 @@
 """What the feed's order book and the matching engine share: storage, queries, digest and the invariant checker."""
 from typing import NamedTuple
 
+cimport cython
 from libc.string cimport memset
 
-from hotpath.book.arena cimport map_pages, unmap_pages
-from hotpath.book.order_pool cimport find_order
+from hotpath.book.order_pool cimport reference_slot
+from hotpath.book.order_store cimport OrderStore
+from hotpath.book.order_store import InvariantError
 from hotpath.book.price_ladder cimport (
-    DIRECTORY_PAGES,
-    DIRECTORY_SUMMARY_WORDS,
-    DIRECTORY_WORDS,
+    BLOCK_LEVELS,
+    LADDER_HEIGHT,
     LADDER_SPAN,
-    PAGE_TICKS,
-    PAGE_WORDS,
-    Ladder,
-    LadderPage,
+    LEAF_BLOCKS,
+    RADIX,
+    RADIX_BITS,
+    RADIX_MASK,
+    ROOT_SLOTS,
+    LadderLeaf,
+    LadderNode,
+    LadderRoot,
+    ladder_leaf,
     ladder_position,
-    next_page,
+    level_at,
     tick_size,
 )
-from hotpath.book.price_levels cimport Side, level_key, next_level
-from hotpath.book.price_tree cimport FANOUT, MAX_DEPTH, PAD, Node
+from hotpath.book.price_levels cimport NO_KEY, Side, clear_levels, in_tree, level_key, next_level
+from hotpath.book.price_tree cimport FANOUT, PAD, Node
 
-LEVEL_FLOOR = 8192
-MAX_ORDERS = 1 << 30
-MAX_PAGES = 4096
 MAX_TICK = 1_000_000
 
 
@@ -45,14 +48,10 @@ class LevelRow(NamedTuple):
     orders: int
 
 
-class InvariantError(AssertionError):
-    """The book's storage contradicts itself: a bug in the engine."""
-
-
 cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle, uint32_t depth, int64_t* above,
                             uint32_t* nodes, uint32_t* held) noexcept nogil:
     """In-order walk; `above`: every key must be larger than this, the last one seen."""
-    cdef const Node* node = &levels.nodes.nodes[handle]
+    cdef const Node* node = &levels.pool.tree.nodes[handle]
     cdef const char* problem
     cdef int i
     nodes[0] += 1
@@ -76,70 +75,42 @@ cdef const char* check_node(const PriceLevels* levels, int side, uint32_t handle
                 return b"tree leaves out of order"
             above[0] = node.keys[i]
             held[0] += 1
-            if levels.levels[node.children[i]].position != LADDER_SPAN:
+            if not in_tree(levels.pool, node.children[i]):
                 return b"level both in the tree and on the ladder"
             if node.keys[i] != level_key(side, levels.levels[node.children[i]].price):
                 return b"tree key is not the level's price"
     return NULL
 
 
+# A book refers to nothing that could refer back to it, and its store must be there until the last moment.
+@cython.no_gc
 cdef class LimitOrderBook:
-    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *args,
-                  tick: int = 100, **kwargs):
-        cdef size_t order_bytes, slot_bytes, level_bytes, node_bytes, ladder_bytes
-        cdef size_t slots = 16
-        cdef size_t nodes, pages
-        cdef char* at
+    def __cinit__(self, max_orders: int | None = None, max_levels: int | None = None, bint prefault=False, *args,
+                  tick: int = 100, OrderStore store=None, **kwargs):
         if type(self) is LimitOrderBook:
             raise TypeError("LimitOrderBook is the common base: use OrderBook or MatchingEngine")
-        if not 1 <= max_orders <= MAX_ORDERS:
-            raise ValueError(f"max_orders={max_orders}: must be 1..{MAX_ORDERS}")
-        if max_levels is None:
-            max_levels = min(max_orders, max(LEVEL_FLOOR, max_orders // 8))
-        if not 1 <= max_levels <= max_orders:
-            raise ValueError(f"max_levels={max_levels}: must be 1..max_orders ({max_orders})")
         if not 1 <= tick <= MAX_TICK:
             raise ValueError(f"tick={tick}: must be 1..{MAX_TICK}")
-        while slots < 2 * <size_t>max_orders:
-            slots *= 2
-        # Neighbouring nodes hold more than MERGED children together, so this many nodes outlast the levels.
-        nodes = <size_t>max_levels // 6 + 3 * MAX_DEPTH
-        pages = min(MAX_PAGES, 16 + <size_t>max_orders // 2048)
-        order_bytes = (<size_t>max_orders + 1) * sizeof(Order)
-        slot_bytes = slots * sizeof(uint32_t)
-        level_bytes = (<size_t>max_levels + 2) // 2 * 2 * sizeof(Level)
-        node_bytes = (nodes + 1) * sizeof(Node)
-        ladder_bytes = 2 * sizeof(Ladder)
-        self.arena_bytes = (order_bytes + slot_bytes + level_bytes + node_bytes + (pages + 1) * sizeof(LadderPage)
-                            + ladder_bytes)
-        self.arena = map_pages(self.arena_bytes, prefault)
-        if self.arena == NULL:
-            raise MemoryError(f"no {self.arena_bytes} bytes for max_orders={max_orders}, max_levels={max_levels}")
-        at = <char*>self.arena
-        self.pool.orders = <Order*>at
-        at += order_bytes
-        self.pool.slots = <uint32_t*>at
-        at += slot_bytes
-        self.levels.levels = <Level*>at
-        at += level_bytes
-        self.levels.nodes.nodes = <Node*>at
-        at += node_bytes
-        self.levels.pages.pages = <LadderPage*>at
-        at += (pages + 1) * sizeof(LadderPage)
-        self.levels.ladders = <Ladder*>at
-        self.pool.capacity = max_orders
-        self.pool.slot_shift = 64
-        while (<size_t>1 << (64 - self.pool.slot_shift)) < slots:
-            self.pool.slot_shift -= 1
-        self.levels.level_capacity = max_levels
-        self.levels.nodes.capacity = <uint32_t>nodes
-        self.levels.pages.capacity = <uint32_t>pages
+        if (max_orders is None) == (store is None):
+            raise ValueError("a book needs either max_orders, for memory of its own, or a store")
+        if store is None:
+            store = OrderStore(max_orders, max_levels, prefault)
+        elif max_levels is not None or prefault:
+            raise ValueError("max_levels and prefault are the store's, when one is given")
+        if store.books == store.max_books:
+            raise ValueError(f"the store has room for {store.max_books} books")
+        store.books += 1
+        self.store = store
+        self.pool = &store.pool
+        self.levels.pool = &store.levels
+        self.levels.levels = store.levels.levels
+        self.levels.book = store.books
         self.levels.tick = tick_size(tick)
-        self.pool.next_sequence = 1
+        clear_levels(&self.levels)
 
     def __dealloc__(self):
-        if self.arena != NULL:
-            unmap_pages(self.arena, self.arena_bytes)
+        if self.levels.orders != 0:
+            self.drop_orders()
 
     # ---- queries -------------------------------------------------------------------------------------------------
 
@@ -173,7 +144,7 @@ cdef class LimitOrderBook:
         return copied
 
     cdef uint32_t find(self, uint64_t reference) noexcept nogil:
-        return find_order(&self.pool, reference)
+        return find_own(self.pool, &self.levels, reference_slot(self.pool, reference), reference)
 
     cdef const Order* order(self, uint32_t handle) noexcept nogil:
         return &self.pool.orders[handle]
@@ -195,7 +166,7 @@ cdef class LimitOrderBook:
         return self.levels.levels[level].head if level != 0 else 0
 
     cdef uint32_t live_orders(self) noexcept nogil:
-        return self.pool.live
+        return self.levels.orders
 
     cdef uint64_t book_digest(self) noexcept nogil:
         cdef uint64_t digest = 0
@@ -217,104 +188,144 @@ cdef class LimitOrderBook:
         return digest
 
     cdef void reset(self) noexcept nogil:
-        cdef int side
-        cdef uint32_t number
-        if self.pool.live != 0:
-            memset(self.pool.slots, 0, (<size_t>1 << (64 - self.pool.slot_shift)) * sizeof(uint32_t))
-            for side in range(2):
-                number = next_page(&self.levels.ladders[side], 0)
-                while number != DIRECTORY_PAGES:
-                    memset(&self.levels.pages.pages[self.levels.ladders[side].directory[number]], 0, sizeof(LadderPage))
-                    self.levels.ladders[side].directory[number] = 0
-                    number = next_page(&self.levels.ladders[side], number + 1)
-                memset(&self.levels.ladders[side].pages[0], 0, DIRECTORY_WORDS * sizeof(uint64_t))
-                memset(&self.levels.ladders[side].summary[0], 0, DIRECTORY_SUMMARY_WORDS * sizeof(uint64_t))
-        self.pool.live = 0
-        self.pool.high_water = 0
-        self.pool.free_head = 0
-        memset(&self.levels.sides[0], 0, 2 * sizeof(Side))
-        self.levels.level_live = 0
-        self.levels.level_high_water = 0
-        self.levels.level_free = 0
-        self.levels.nodes.live = 0
-        self.levels.nodes.high_water = 0
-        self.levels.nodes.free_head = 0
-        self.levels.pages.live = 0
-        self.levels.pages.high_water = 0
-        self.levels.pages.free_head = 0
-        self.pool.next_sequence = 1
+        if self.levels.orders == self.pool.live:
+            self.store.wipe()
+            self.levels.orders = 0
+            clear_levels(&self.levels)
+        else:
+            self.drop_orders()
+
+    cdef void drop_orders(self) noexcept nogil:
+        cdef uint32_t handle = self.first_live()
+        while handle != 0:
+            take_off(self.pool, &self.levels, handle)
+            handle = self.first_live()
 
     # ---- invariants ----------------------------------------------------------------------------------------------
 
     cdef const char* broken_invariant(self) noexcept nogil:
         cdef const char* problem
-        cdef const Side* book_side
-        cdef uint32_t nodes = 0
-        cdef uint32_t pages = 0
+        cdef Side* own
+        cdef uint32_t tree_nodes = 0
+        cdef uint32_t ladder_nodes = 0
+        cdef uint32_t leaves = 0
+        cdef uint32_t blocks = 0
         cdef uint32_t levels = 0
         cdef uint32_t orders = 0
-        cdef uint32_t placed
+        cdef uint32_t placed, chained
+        cdef uint32_t beside
         cdef int64_t above
         cdef int side
         for side in range(2):
-            book_side = &self.levels.sides[side]
+            own = &self.levels.sides[side]
+            chained = levels
             problem = self.broken_side(side, &levels, &orders)
             if problem != NULL:
                 return problem
             placed = 0
-            problem = self.broken_ladder(side, &pages, &placed)
+            problem = self.broken_ladder(side, &ladder_nodes, &leaves, &blocks, &placed)
             if problem != NULL:
                 return problem
-            if book_side.tree.root != 0:
+            if own.tree.root != 0:
                 above = -(<int64_t>1 << 62)
-                problem = check_node(&self.levels, side, book_side.tree.root, book_side.tree.depth, &above, &nodes,
-                                     &placed)
+                beside = 0
+                problem = check_node(&self.levels, side, own.tree.root, own.tree.depth, &above, &tree_nodes, &beside)
                 if problem != NULL:
                     return problem
-            if placed != book_side.count:
+                placed += beside
+                blocks += beside
+            if placed != levels - chained:
                 return b"ladder and tree do not hold the side's levels"
-        if orders != self.pool.live or levels != self.levels.level_live:
-            return b"live counts differ from what the sides hold"
-        if nodes != self.levels.nodes.live or pages != self.levels.pages.live:
-            return b"live tree nodes or ladder pages differ from what the sides hold"
-        return self.broken_storage()
+        if orders != self.levels.orders:
+            return b"live count differs from what the sides hold"
+        if self.levels.orders == self.pool.live:
+            if levels != self.levels.pool.live:
+                return b"live levels differ from what the sides hold"
+            if tree_nodes != self.levels.pool.tree.live or ladder_nodes != self.levels.pool.ladder.live:
+                return b"live tree or ladder nodes differ from what the sides hold"
+            if leaves != self.levels.pool.ladder.leaf_live or blocks != self.levels.pool.block_live:
+                return b"live ladder leaves or blocks differ from what the sides hold"
+        return self.store.broken_storage()
 
-    cdef const char* broken_ladder(self, int side, uint32_t* pages, uint32_t* levels) noexcept nogil:
-        cdef const Ladder* ladder = &self.levels.ladders[side]
-        cdef const LadderPage* page
-        cdef const Level* level
-        cdef uint32_t held
-        cdef int number
-        cdef int place
-        cdef int word
-        for word in range(DIRECTORY_WORDS):
-            if (ladder.pages[word] != 0) != ((ladder.summary[word >> 6] >> (word & 63)) & 1):
-                return b"ladder summary differs from its words"
-        for number in range(DIRECTORY_PAGES):
-            if (ladder.directory[number] != 0) != ((ladder.pages[number >> 6] >> (number & 63)) & 1):
-                return b"ladder directory differs from its bitmap"
-            if ladder.directory[number] == 0:
+    cdef const char* broken_ladder(self, int side, uint32_t* nodes, uint32_t* leaves, uint32_t* blocks,
+                                   uint32_t* levels) noexcept nogil:
+        cdef const LadderRoot* ladder = &self.levels.roots[side]
+        cdef const LadderNode* top
+        cdef const LadderNode* middle
+        cdef const char* problem
+        cdef uint32_t number, place, below
+        for number in range(ROOT_SLOTS):
+            if (ladder.slots[number] != 0) != ((ladder.bits[number >> RADIX_BITS] >> (number & RADIX_MASK)) & 1):
+                return b"ladder root slot differs from its bit"
+            if ladder.slots[number] == 0:
                 continue
-            pages[0] += 1
-            page = &self.levels.pages.pages[ladder.directory[number]]
-            held = 0
-            for place in range(PAGE_TICKS):
-                if (page.slots[place] != 0) != ((page.words[place >> 6] >> (place & 63)) & 1):
-                    return b"ladder slot differs from its bit"
-                if page.slots[place] == 0:
+            nodes[0] += 1
+            top = &self.levels.pool.ladder.nodes[ladder.slots[number]]
+            problem = self.broken_node(top, 0, number)
+            if problem != NULL:
+                return problem
+            for place in range(RADIX):
+                if top.slots[place] == 0:
                     continue
-                held += 1
-                level = &self.levels.levels[page.slots[place]]
-                if level.position != <uint32_t>(number * PAGE_TICKS + place):
-                    return b"ladder slot holds another level"
-                if ladder_position(&self.levels.tick, side, <uint32_t>level.price) != level.position:
-                    return b"level's price is not that of its position"
-            for word in range(PAGE_WORDS):
-                if (page.words[word] != 0) != ((page.occupied >> word) & 1):
-                    return b"ladder page summary differs from its words"
-            if held == 0:
-                return b"empty ladder page"
-            levels[0] += held
+                nodes[0] += 1
+                middle = &self.levels.pool.ladder.nodes[top.slots[place]]
+                problem = self.broken_node(middle, ladder.slots[number], place)
+                if problem != NULL:
+                    return problem
+                for below in range(RADIX):
+                    if middle.slots[below] == 0:
+                        continue
+                    leaves[0] += 1
+                    problem = self.broken_leaf(side, middle.slots[below], top.slots[place],
+                                               (number * RADIX + place) * RADIX + below, blocks, levels)
+                    if problem != NULL:
+                        return problem
+        return NULL
+
+    cdef const char* broken_node(self, const LadderNode* node, uint32_t parent, uint32_t place) noexcept nogil:
+        cdef uint32_t slot
+        if node.bits == 0:
+            return b"empty ladder node"
+        if node.parent != parent or node.place != place:
+            return b"ladder node does not know its parent"
+        for slot in range(RADIX):
+            if (node.slots[slot] != 0) != ((node.bits >> slot) & 1):
+                return b"ladder slot differs from its bit"
+        return NULL
+
+    cdef const char* broken_leaf(self, int side, uint32_t handle, uint32_t parent, uint32_t number, uint32_t* blocks,
+                                 uint32_t* levels) noexcept nogil:
+        """number: that of the leaf among all of the ladder."""
+        cdef const LadderLeaf* leaf = &self.levels.pool.ladder.leaves[handle]
+        cdef const Level* level
+        cdef uint32_t place
+        if leaf.bits == 0:
+            return b"empty ladder leaf"
+        if leaf.parent != parent or leaf.place != (number & RADIX_MASK):
+            return b"ladder leaf does not know its parent"
+        if ladder_leaf(&self.levels.pool.ladder, &self.levels.sides[side].ladder, number * RADIX) != handle:
+            return b"ladder leaf not found by its position"
+        for place in range(LEAF_BLOCKS):
+            if (leaf.blocks[place] != 0) != (((leaf.bits >> (place * BLOCK_LEVELS)) & 255) != 0):
+                return b"ladder block without levels, or levels without a block"
+            if leaf.blocks[place] == 0:
+                continue
+            blocks[0] += 1
+            if self.levels.pool.homes[leaf.blocks[place]] != handle * RADIX + place * BLOCK_LEVELS:
+                return b"block does not know its place on the ladder"
+        for place in range(RADIX):
+            if leaf.blocks[place // BLOCK_LEVELS] == 0:
+                continue
+            level = &self.levels.levels[level_at(leaf, place)]
+            if (level.orders != 0) != ((leaf.bits >> place) & 1):
+                return b"level differs from its bit"
+            if level.orders == 0:
+                if level.shares != 0 or level.head != 0 or level.tail != 0:
+                    return b"level without orders is not empty"
+                continue
+            levels[0] += 1
+            if ladder_position(&self.levels.tick, side, <uint32_t>level.price) != number * RADIX + place:
+                return b"level's price is not that of its place on the ladder"
         return NULL
 
     cdef const char* broken_side(self, int side, uint32_t* levels, uint32_t* orders) noexcept nogil:
@@ -327,10 +338,13 @@ cdef class LimitOrderBook:
         cdef int64_t shares
         cdef const Level* queue
         cdef const Order* order
+        if self.levels.sides[side].best_key != (NO_KEY if level == 0
+                                                else level_key(side, self.levels.levels[level].price)):
+            return b"best price of the side"
         while level != 0:
             queue = &self.levels.levels[level]
             count += 1
-            if count > self.levels.level_capacity:
+            if count > self.levels.pool.capacity:
                 return b"level chain has a cycle"
             if find_level(&self.levels, side, queue.price) != level:
                 return b"level not found by its price"
@@ -345,7 +359,7 @@ cdef class LimitOrderBook:
                 queued += 1
                 if queued > self.pool.capacity:
                     return b"order queue has a cycle"
-                if not order.live or order.level != level or order.side != side or order.price != queue.price:
+                if not order.live or order.book != self.levels.book or order.level != level or order.side != side or order.price != queue.price:
                     return b"order does not belong to its level"
                 if order.prev != previous:
                     return b"order queue is not doubly linked"
@@ -353,7 +367,7 @@ cdef class LimitOrderBook:
                     return b"time priority broken"
                 if order.shares == 0:
                     return b"order without shares"
-                if find_order(&self.pool, order.reference) != handle:
+                if self.find(order.reference) != handle:
                     return b"order not found by its reference"
                 shares += order.shares
                 previous = handle
@@ -363,59 +377,7 @@ cdef class LimitOrderBook:
             orders[0] += queued
             better = level
             level = next_level(&self.levels, side, level)
-        if count != self.levels.sides[side].count:
-            return b"level count of the side"
         levels[0] += count
-        return NULL
-
-    cdef const char* broken_storage(self) noexcept nogil:
-        cdef uint32_t handle = self.pool.free_head
-        cdef uint32_t count = 0
-        cdef size_t slot
-        while handle != 0:
-            count += 1
-            if count > self.pool.capacity or self.pool.orders[handle].live:
-                return b"order free list"
-            handle = self.pool.orders[handle].next
-        if count + self.pool.live != self.pool.high_water:
-            return b"orders leaked"
-        count = 0
-        for slot in range(<size_t>1 << (64 - self.pool.slot_shift)):
-            handle = self.pool.slots[slot]
-            while handle != 0:
-                count += 1
-                if count > self.pool.live or not self.pool.orders[handle].live:
-                    return b"index holds dead orders"
-                handle = self.pool.orders[handle].collision
-        if count != self.pool.live:
-            return b"index misses orders"
-        handle = self.levels.level_free
-        count = 0
-        while handle != 0:
-            count += 1
-            if count > self.levels.level_capacity:
-                return b"level free list"
-            handle = self.levels.levels[handle].next_free
-        if count + self.levels.level_live != self.levels.level_high_water:
-            return b"levels leaked"
-        handle = self.levels.nodes.free_head
-        count = 0
-        while handle != 0:
-            count += 1
-            if count > self.levels.nodes.capacity:
-                return b"node free list"
-            handle = self.levels.nodes.nodes[handle].children[0]
-        if count + self.levels.nodes.live != self.levels.nodes.high_water:
-            return b"nodes leaked"
-        handle = self.levels.pages.free_head
-        count = 0
-        while handle != 0:
-            count += 1
-            if count > self.levels.pages.capacity or self.levels.pages.pages[handle].occupied != 0:
-                return b"page free list"
-            handle = self.levels.pages.pages[handle].next_free
-        if count + self.levels.pages.live != self.levels.pages.high_water:
-            return b"pages leaked"
         return NULL
 
     # ---- Python edge ---------------------------------------------------------------------------------------------
@@ -426,7 +388,7 @@ cdef class LimitOrderBook:
                         order.consumed, order.token)
 
     def __len__(self) -> int:
-        return self.pool.live
+        return self.levels.orders
 
     @property
     def max_orders(self) -> int:
@@ -434,12 +396,12 @@ cdef class LimitOrderBook:
 
     @property
     def max_levels(self) -> int:
-        return self.levels.level_capacity
+        return self.levels.pool.capacity
 
     @property
     def memory_bytes(self) -> int:
-        """Address space reserved; pages are touched as they are needed."""
-        return self.arena_bytes
+        """Address space that the book's store reserves; pages are touched as they are needed."""
+        return self.store.arena_bytes
 
     def top_of_book(self) -> tuple[LevelRow | None, LevelRow | None]:
         """Best bid and best ask."""
@@ -463,7 +425,7 @@ cdef class LimitOrderBook:
         return rows
 
     def lookup(self, uint64_t reference) -> OrderRow | None:
-        cdef uint32_t handle = find_order(&self.pool, reference)
+        cdef uint32_t handle = self.find(reference)
         return self.row(handle) if handle else None
 
     def orders(self) -> list[OrderRow]:
@@ -480,7 +442,7 @@ cdef class LimitOrderBook:
         return self.book_digest()
 
     def clear(self) -> None:
-        """Drops every order."""
+        """Drops every order of this book."""
         self.reset()
 
     def check_invariants(self) -> None:

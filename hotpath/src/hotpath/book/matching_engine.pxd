@@ -152,6 +152,8 @@ cdef class MatchingEngine(LimitOrderBook):
     cdef void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil
     cdef void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil
     cdef void place(self, uint32_t handle, uint16_t owner, uint32_t consumed, uint32_t token) noexcept nogil
+    cdef void emit_rested(self, uint64_t order_ref, uint8_t side, int64_t price, uint16_t owner, uint32_t token,
+                          uint32_t shares) noexcept nogil
     cdef void begin(self, uint64_t order_ref, uint16_t owner, int side, int64_t price, uint32_t leaves,
                     uint32_t consumed, uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil
     cdef uint32_t crossed_level(self, int side, int64_t price) noexcept nogil
@@ -159,4 +161,5 @@ cdef class MatchingEngine(LimitOrderBook):
     cdef int match(self) noexcept nogil
     cdef void prevent_self_match(self, uint32_t handle, uint32_t shares) noexcept nogil
     cdef void rest_entry(self) noexcept nogil
+    cdef void sort_owner(self, uint16_t owner) noexcept nogil
     cdef int sweep(self) noexcept nogil

@@ -2,6 +2,7 @@ from enum import IntEnum
 from typing import NamedTuple, final
 
 from hotpath.book.limit_order_book import LimitOrderBook
+from hotpath.book.order_store import OrderStore
 
 MAX_OWNERS: int
 
@@ -56,7 +57,7 @@ class Event(NamedTuple):
 class MatchingEngine(LimitOrderBook):
     def __init__(
         self,
-        max_orders: int,
+        max_orders: int | None = None,
         max_levels: int | None = None,
         prefault: bool = False,
         *,
@@ -64,6 +65,7 @@ class MatchingEngine(LimitOrderBook):
         max_owners: int = 256,
         first_match_number: int = 1,
         tick: int = 100,
+        store: OrderStore | None = None,
     ) -> None: ...
     def submit_order(
         self,

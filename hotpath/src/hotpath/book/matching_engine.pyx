@@ -9,6 +9,7 @@ from hotpath.book.arena cimport map_pages, unmap_pages
 from hotpath.book.limit_order_book cimport (
     can_rest,
     decrease,
+    find_own,
     join_queue,
     leave_queue,
     mix,
@@ -23,12 +24,12 @@ from hotpath.book.order_pool cimport (
     Order,
     either,
     find_in_slot,
-    find_order,
     index_order,
     reference_slot,
     unindex_order,
 )
-from hotpath.book.price_levels cimport find_or_add_level, level_available
+from hotpath.book.order_store cimport OrderStore
+from hotpath.book.price_levels cimport Side, level_available, level_key
 
 # A step emits at most two events and one may follow the last step; nothing starts or goes on with less room than this.
 cdef enum:
@@ -64,8 +65,9 @@ cdef inline bint valid_time_in_force(uint8_t time_in_force) noexcept nogil:
 
 
 cdef class MatchingEngine:
-    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *,
-                  event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1, tick: int = 100):
+    def __cinit__(self, max_orders: int | None = None, max_levels: int | None = None, bint prefault=False, *,
+                  event_capacity: int = 65_536, max_owners: int = 256, first_match_number: int = 1, tick: int = 100,
+                  OrderStore store=None):
         if not 2 * STEP_EVENTS <= event_capacity <= 1 << 24:
             raise ValueError(f"event_capacity={event_capacity}: must be {2 * STEP_EVENTS}..{1 << 24}")
         if not 1 <= max_owners <= MAX_OWNERS:
@@ -90,7 +92,8 @@ cdef class MatchingEngine:
                     uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
         cdef int index = side_index(side)
         cdef uint8_t refusal = 0
-        cdef uint32_t slot = reference_slot(&self.pool, order_ref)
+        cdef uint32_t slot = reference_slot(self.pool, order_ref)
+        cdef uint32_t handle
         cdef EngineEvent* event
         if self.busy():
             return ENGINE_BUSY
@@ -104,21 +107,26 @@ cdef class MatchingEngine:
             refusal = REJECT_INVALID_TIME_IN_FORCE
         elif owner >= self.max_owners:
             refusal = REJECT_INVALID_OWNER
-        elif find_in_slot(&self.pool, slot, order_ref) != 0:
+        elif find_in_slot(self.pool, slot, order_ref) != 0:
             refusal = REJECT_DUPLICATE_ORDER
-        elif time_in_force == TIF_DAY and not can_rest(&self.pool, &self.levels, index, <int32_t>price):
+        elif time_in_force == TIF_DAY and not can_rest(self.pool, &self.levels, index, <int32_t>price):
             refusal = REJECT_POOL_EXHAUSTED
-        event = self.emit(ENGINE_REJECTED if refusal else ENGINE_ACCEPTED, order_ref, side, price)
-        event.reason = refusal
+        if refusal:
+            event = self.emit(ENGINE_REJECTED, order_ref, side, price)
+            event.reason = refusal
+            event.owner = owner
+            event.token = token
+            event.quantity = quantity
+            return ENGINE_DONE
+        event = self.emit(ENGINE_ACCEPTED, order_ref, side, price)
         event.owner = owner
         event.token = token
         event.quantity = quantity
-        if refusal:
-            return ENGINE_DONE
         event.leaves = quantity
         if time_in_force == TIF_DAY and self.crossed_level(index, price) == 0:
-            self.place(rest(&self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity), owner, 0,
-                       token)
+            handle = rest(self.pool, &self.levels, order_ref, slot, index, <int32_t>price, quantity)
+            self.place(handle, owner, 0, token)
+            self.emit_rested(order_ref, side, price, owner, token, quantity)
             return ENGINE_DONE
         self.begin(order_ref, owner, index, price, quantity, 0, time_in_force, flags, token)
         return self.enter()
@@ -129,7 +137,7 @@ cdef class MatchingEngine:
         cdef uint32_t open
         if self.busy():
             return ENGINE_BUSY
-        handle = find_order(&self.pool, order_ref)
+        handle = find_own(self.pool, &self.levels, reference_slot(self.pool, order_ref), order_ref)
         if handle == 0:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
         order = &self.pool.orders[handle]
@@ -142,7 +150,7 @@ cdef class MatchingEngine:
         cdef uint32_t handle
         if self.busy():
             return ENGINE_BUSY
-        handle = find_order(&self.pool, order_ref)
+        handle = find_own(self.pool, &self.levels, reference_slot(self.pool, order_ref), order_ref)
         if handle == 0:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
         if shares == 0:
@@ -153,19 +161,20 @@ cdef class MatchingEngine:
     cdef int replace(self, uint64_t order_ref, uint64_t new_ref, int64_t price, uint32_t quantity,
                      uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
         cdef uint32_t handle
-        cdef uint32_t slot = reference_slot(&self.pool, order_ref)
-        cdef uint32_t new_slot = reference_slot(&self.pool, new_ref)
+        cdef uint32_t slot = reference_slot(self.pool, order_ref)
+        cdef uint32_t new_slot = reference_slot(self.pool, new_ref)
         cdef Order* order
         cdef uint32_t consumed
+        cdef uint32_t leaves
         cdef uint16_t owner
         cdef int side
         cdef EngineEvent* event
         if self.busy():
             return ENGINE_BUSY
-        handle = find_in_slot(&self.pool, slot, order_ref)
+        handle = find_own(self.pool, &self.levels, slot, order_ref)
         if handle == 0:
             return self.refuse(order_ref, REJECT_UNKNOWN_ORDER)
-        if find_in_slot(&self.pool, new_slot, new_ref) != 0:
+        if find_in_slot(self.pool, new_slot, new_ref) != 0:
             return self.refuse(new_ref, REJECT_DUPLICATE_ORDER)
         order = &self.pool.orders[handle]
         if not valid_price(price) or not valid_shares(quantity) or not valid_time_in_force(time_in_force):
@@ -177,6 +186,7 @@ cdef class MatchingEngine:
         side = order.side
         owner = order.owner
         consumed = order.consumed
+        leaves = quantity - consumed
         event = self.emit(ENGINE_REPLACED, new_ref, side_character(order.side), price)
         event.on_book = 1
         event.owner = owner
@@ -185,21 +195,20 @@ cdef class MatchingEngine:
         event.contra_leaves = order.shares
         event.contra_token = order.token
         event.token = token
-        event.quantity = quantity - consumed
-        event.leaves = quantity - consumed
+        event.quantity = leaves
+        event.leaves = leaves
         if time_in_force == TIF_DAY and level_available(&self.levels) and self.crossed_level(side, price) == 0:
-            # It rests for certain, so the order keeps its place in memory.
-            self.disown(order)
-            unindex_order(&self.pool, slot, handle)
-            index_order(&self.pool, new_slot, handle)
-            leave_queue(&self.pool, &self.levels, order)
+            # It rests for certain, so the order keeps its place in memory and in its owner's list.
+            unindex_order(self.pool, slot, handle)
+            index_order(self.pool, new_slot, handle)
+            leave_queue(self.pool, &self.levels, order)
             order.reference = new_ref
-            order.shares = quantity - consumed
-            join_queue(&self.pool, &self.levels, handle, find_or_add_level(&self.levels, side, <int32_t>price))
-            self.place(handle, owner, consumed, token)
+            order.token = token
+            join_queue(self.pool, &self.levels, handle, side, <int32_t>price, leaves)
+            self.emit_rested(new_ref, side_character(<uint8_t>side), price, owner, token, leaves)
             return ENGINE_DONE
         self.remove(handle)
-        self.begin(new_ref, owner, side, price, quantity - consumed, consumed, time_in_force, flags, token)
+        self.begin(new_ref, owner, side, price, leaves, consumed, time_in_force, flags, token)
         return self.enter()
 
     cdef int mass_cancel(self, uint16_t owner, uint8_t side, uint8_t reason) noexcept nogil:
@@ -210,6 +219,7 @@ cdef class MatchingEngine:
             return self.refuse(0, REJECT_INVALID_SIDE)
         if owner == 0 or owner >= self.max_owners:
             return self.refuse(0, REJECT_INVALID_OWNER)
+        self.sort_owner(owner)
         self.pending.operation = PENDING_MASS_CANCEL
         self.pending.side = <uint8_t>index
         self.pending.reason = reason
@@ -352,24 +362,23 @@ cdef class MatchingEngine:
 
     cdef void remove(self, uint32_t handle) noexcept nogil:
         self.disown(&self.pool.orders[handle])
-        take_off(&self.pool, &self.levels, handle)
+        take_off(self.pool, &self.levels, handle)
 
     cdef inline void lessen(self, uint32_t handle, uint32_t shares) noexcept nogil:
         if shares == self.pool.orders[handle].shares:
             self.remove(handle)
         else:
-            decrease(&self.pool, &self.levels, handle, shares)
+            decrease(self.pool, &self.levels, handle, shares)
 
     cdef inline void shrink(self, uint32_t handle, uint32_t shares, uint8_t reason) noexcept nogil:
         self.emit_resting_canceled(&self.pool.orders[handle], shares, reason)
         self.lessen(handle, shares)
 
     cdef inline void place(self, uint32_t handle, uint16_t owner, uint32_t consumed, uint32_t token) noexcept nogil:
-        """Completes and announces an order that has joined its queue."""
+        """Completes an order that has joined its queue."""
         cdef Order* order = &self.pool.orders[handle]
         cdef OwnerOrders* owned
         cdef uint32_t* link
-        cdef EngineEvent* event
         order.owner = owner
         order.consumed = consumed
         order.token = token
@@ -381,11 +390,14 @@ cdef class MatchingEngine:
             link[0] = handle
             owned.tail = handle
             owned.count += 1
-        event = self.emit(ENGINE_RESTED, order.reference, side_character(order.side), order.price)
+
+    cdef inline void emit_rested(self, uint64_t order_ref, uint8_t side, int64_t price, uint16_t owner, uint32_t token,
+                                 uint32_t shares) noexcept nogil:
+        cdef EngineEvent* event = self.emit(ENGINE_RESTED, order_ref, side, price)
         event.owner = owner
         event.token = token
-        event.quantity = order.shares
-        event.leaves = order.shares
+        event.quantity = shares
+        event.leaves = shares
 
     cdef inline void begin(self, uint64_t order_ref, uint16_t owner, int side, int64_t price, uint32_t leaves,
                            uint32_t consumed, uint8_t time_in_force, uint8_t flags, uint32_t token) noexcept nogil:
@@ -402,12 +414,8 @@ cdef class MatchingEngine:
 
     cdef inline uint32_t crossed_level(self, int side, int64_t price) noexcept nogil:
         """Best contra level that an order of this side and limit can trade with, 0 when there is none."""
-        cdef uint32_t level = self.levels.sides[1 - side].best
-        cdef int64_t inside = price - self.levels.levels[level].price
-        # inside, or its negative for a sell order
-        if level == 0 or (inside ^ -<int64_t>side) + side < 0:
-            return 0
-        return level
+        cdef const Side* contra = &self.levels.sides[1 - side]
+        return contra.best if contra.best_key <= -level_key(side, <int32_t>price) else 0
 
     cdef inline int enter(self) noexcept nogil:
         if self.pending.flags & SUBMIT_POST_ONLY and self.crossed_level(self.pending.side, self.pending.price) != 0:
@@ -493,14 +501,61 @@ cdef class MatchingEngine:
 
     cdef void rest_entry(self) noexcept nogil:
         cdef Pending* entry = &self.pending
-        cdef uint32_t slot = reference_slot(&self.pool, entry.order_ref)
-        cdef uint32_t handle = rest(&self.pool, &self.levels, entry.order_ref, slot, entry.side, <int32_t>entry.price,
-                                    entry.leaves)
-        if handle == 0:
+        cdef uint32_t slot = reference_slot(self.pool, entry.order_ref)
+        cdef uint32_t handle
+        if not can_rest(self.pool, &self.levels, entry.side, <int32_t>entry.price):
             # Only a replace gets here: a new order's room is checked before it is accepted.
             self.emit_entry_canceled(entry.leaves, CANCEL_SYSTEM)
             return
+        handle = rest(self.pool, &self.levels, entry.order_ref, slot, entry.side, <int32_t>entry.price, entry.leaves)
         self.place(handle, entry.owner, entry.consumed, entry.token)
+        self.emit_rested(entry.order_ref, side_character(entry.side), entry.price, entry.owner, entry.token,
+                         entry.leaves)
+
+    cdef void sort_owner(self, uint16_t owner) noexcept nogil:
+        """An owner's orders by time priority: replacing leaves them in place, for only a mass cancel needs the order."""
+        cdef Order* orders = self.pool.orders
+        cdef OwnerOrders* owned = &self.owners[owner]
+        cdef uint32_t width = 1
+        cdef uint32_t merges = 2
+        cdef uint32_t left, right, left_size, right_size, taken, last
+        left = owned.head
+        while left != 0 and (orders[left].owner_next == 0
+                             or orders[left].sequence < orders[orders[left].owner_next].sequence):
+            left = orders[left].owner_next
+        if left == 0:
+            return
+        # bottom-up merge sort in place: runs of width orders are merged in pairs
+        while merges > 1:
+            left = owned.head
+            owned.head = 0
+            last = 0
+            merges = 0
+            while left != 0:
+                merges += 1
+                right = left
+                left_size = 0
+                while right != 0 and left_size < width:
+                    right = orders[right].owner_next
+                    left_size += 1
+                right_size = width
+                while left_size > 0 or (right_size > 0 and right != 0):
+                    if left_size == 0 or (right_size > 0 and right != 0
+                                          and orders[right].sequence < orders[left].sequence):
+                        taken = right
+                        right = orders[right].owner_next
+                        right_size -= 1
+                    else:
+                        taken = left
+                        left = orders[left].owner_next
+                        left_size -= 1
+                    either(last, &orders[last].owner_next, &owned.head)[0] = taken
+                    orders[taken].owner_prev = last
+                    last = taken
+                left = right
+            orders[last].owner_next = 0
+            owned.tail = last
+            width *= 2
 
     cdef int sweep(self) noexcept nogil:
         cdef uint32_t handle
@@ -541,8 +596,6 @@ cdef class MatchingEngine:
                     return b"owner list holds a foreign order"
                 if self.pool.orders[handle].owner_prev != previous:
                     return b"owner list is not doubly linked"
-                if previous != 0 and self.pool.orders[handle].sequence <= self.pool.orders[previous].sequence:
-                    return b"owner list out of time order"
                 previous = handle
                 handle = self.pool.orders[handle].owner_next
             if count != self.owners[owner].count or self.owners[owner].tail != previous:

@@ -2,6 +2,7 @@ from enum import IntEnum
 from typing import NamedTuple, final
 
 from hotpath.book.limit_order_book import LimitOrderBook
+from hotpath.book.order_store import OrderStore
 
 class ApplyStatus(IntEnum):
     APPLY_OK = 0
@@ -21,7 +22,13 @@ class ApplyOutcome(NamedTuple):
 @final
 class OrderBook(LimitOrderBook):
     def __init__(
-        self, max_orders: int, max_levels: int | None = None, prefault: bool = False, *, tick: int = 100
+        self,
+        max_orders: int | None = None,
+        max_levels: int | None = None,
+        prefault: bool = False,
+        *,
+        tick: int = 100,
+        store: OrderStore | None = None,
     ) -> None: ...
     def add_order(self, reference: int, side: str, price: int, shares: int) -> ApplyStatus: ...
     def execute_order(self, reference: int, shares: int) -> ApplyOutcome: ...

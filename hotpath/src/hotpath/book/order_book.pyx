@@ -6,7 +6,9 @@ from typing import NamedTuple
 from libc.string cimport memset
 
 from hotpath.book.limit_order_book cimport (
+    can_rest,
     decrease,
+    find_own,
     join_queue,
     leave_queue,
     rest,
@@ -16,8 +18,9 @@ from hotpath.book.limit_order_book cimport (
     valid_price,
     valid_shares,
 )
-from hotpath.book.order_pool cimport Order, find_in_slot, find_order, index_order, reference_slot, unindex_order
-from hotpath.book.price_levels cimport find_or_add_level, level_available
+from hotpath.book.order_pool cimport Order, find_in_slot, index_order, reference_slot, unindex_order
+from hotpath.book.order_store cimport OrderStore
+from hotpath.book.price_levels cimport level_available
 
 
 class ApplyOutcome(NamedTuple):
@@ -44,21 +47,23 @@ cdef inline void describe_removal(const Order* order, Applied* out) noexcept nog
 
 
 cdef class OrderBook:
-    def __cinit__(self, max_orders: int, max_levels: int | None = None, bint prefault=False, *, tick: int = 100):
+    def __cinit__(self, max_orders: int | None = None, max_levels: int | None = None, bint prefault=False, *,
+                  tick: int = 100, OrderStore store=None):
         pass
 
     cdef int add(self, uint64_t reference, uint8_t side, int64_t price, uint32_t shares) noexcept nogil:
         cdef int index = side_index(side)
-        cdef uint32_t slot = reference_slot(&self.pool, reference)
+        cdef uint32_t slot = reference_slot(self.pool, reference)
         if index < 0 or not valid_price(price) or not valid_shares(shares):
             self.counters.invalid += 1
             return APPLY_INVALID
-        if find_in_slot(&self.pool, slot, reference) != 0:
+        if find_in_slot(self.pool, slot, reference) != 0:
             self.counters.duplicate_order += 1
             return APPLY_DUPLICATE_ORDER
-        if rest(&self.pool, &self.levels, reference, slot, index, <int32_t>price, shares) == 0:
+        if not can_rest(self.pool, &self.levels, index, <int32_t>price):
             self.counters.pool_exhausted += 1
             return APPLY_POOL_EXHAUSTED
+        rest(self.pool, &self.levels, reference, slot, index, <int32_t>price, shares)
         return APPLY_OK
 
     cdef int execute(self, uint64_t reference, uint32_t shares, Applied* out) noexcept nogil:
@@ -71,7 +76,7 @@ cdef class OrderBook:
         return self.decrement(reference, shares, out, &self.counters.unknown_cancel)
 
     cdef int delete(self, uint64_t reference, Applied* out) noexcept nogil:
-        cdef uint32_t handle = find_order(&self.pool, reference)
+        cdef uint32_t handle = find_own(self.pool, &self.levels, reference_slot(self.pool, reference), reference)
         if handle == 0:
             self.counters.unknown_delete += 1
             return APPLY_UNKNOWN_ORDER
@@ -80,9 +85,9 @@ cdef class OrderBook:
 
     cdef int replace(self, uint64_t reference, uint64_t new_reference, int64_t price, uint32_t shares,
                      Applied* out) noexcept nogil:
-        cdef uint32_t slot = reference_slot(&self.pool, reference)
-        cdef uint32_t new_slot = reference_slot(&self.pool, new_reference)
-        cdef uint32_t handle = find_in_slot(&self.pool, slot, reference)
+        cdef uint32_t slot = reference_slot(self.pool, reference)
+        cdef uint32_t new_slot = reference_slot(self.pool, new_reference)
+        cdef uint32_t handle = find_own(self.pool, &self.levels, slot, reference)
         cdef Order* order
         cdef uint8_t side
         if handle == 0:
@@ -90,25 +95,24 @@ cdef class OrderBook:
             return APPLY_UNKNOWN_ORDER
         order = &self.pool.orders[handle]
         if (not valid_price(price) or not valid_shares(shares) or not level_available(&self.levels)
-                or find_in_slot(&self.pool, new_slot, new_reference) != 0):
+                or find_in_slot(self.pool, new_slot, new_reference) != 0):
             side = side_character(order.side)
             self.remove(handle, out)
             return self.add(new_reference, side, price, shares)
         describe_removal(order, out)
-        unindex_order(&self.pool, slot, handle)
-        index_order(&self.pool, new_slot, handle)
-        leave_queue(&self.pool, &self.levels, order)
+        unindex_order(self.pool, slot, handle)
+        index_order(self.pool, new_slot, handle)
+        leave_queue(self.pool, &self.levels, order)
         order.reference = new_reference
-        order.shares = shares
-        join_queue(&self.pool, &self.levels, handle, find_or_add_level(&self.levels, order.side, <int32_t>price))
+        join_queue(self.pool, &self.levels, handle, order.side, <int32_t>price, shares)
         return APPLY_OK
 
     cdef void remove(self, uint32_t handle, Applied* out) noexcept nogil:
         describe_removal(&self.pool.orders[handle], out)
-        take_off(&self.pool, &self.levels, handle)
+        take_off(self.pool, &self.levels, handle)
 
     cdef int decrement(self, uint64_t reference, uint32_t shares, Applied* out, uint64_t* unknown) noexcept nogil:
-        cdef uint32_t handle = find_order(&self.pool, reference)
+        cdef uint32_t handle = find_own(self.pool, &self.levels, reference_slot(self.pool, reference), reference)
         cdef uint32_t held
         if handle == 0:
             unknown[0] += 1
@@ -120,7 +124,7 @@ cdef class OrderBook:
                 return APPLY_OK
             self.counters.excess_shares += 1
             return APPLY_EXCESS_SHARES
-        decrease(&self.pool, &self.levels, handle, shares)
+        decrease(self.pool, &self.levels, handle, shares)
         if out != NULL:
             out.price = self.pool.orders[handle].price
             out.shares = shares

@@ -1,4 +1,4 @@
-"""Fixed-capacity order pool and its index by order reference, as inline functions over C structs.
+"""Fixed-capacity order pool of one or many books and its index by order reference, as inline functions over C structs.
 
 Orders are addressed by handle (a pool index, 0 = none). The index is a table of handles; orders that share a slot are
 chained through the orders themselves, so a removal moves nothing and leaves nothing behind.
@@ -19,18 +19,18 @@ cdef extern from *:
     uint32_t* either "hotpath_either" (uint32_t handle, uint32_t* other, uint32_t* otherwise) noexcept nogil
 
 cdef enum:
-    LINE_BITS = 4             # slots in a cache line
-    LINE_MASK = 15
+    RUN_BITS = 10             # references that stay together in the index: a page of slots
+    RUN_MASK = 1023
 
 # One cache line. price in Price(4), quantities in shares.
 cdef struct Order:
     uint64_t reference
-    uint64_t sequence         # time priority: grows with each queueing in this book
+    uint64_t sequence         # time priority: grows with each queueing in this pool
     uint32_t next             # FIFO of the level, towards lower priority; free list when not live
     uint32_t prev
     uint32_t level            # handle of the price level
     uint32_t shares           # open
-    uint32_t owner_next       # orders of one owner, oldest first
+    uint32_t owner_next       # orders of one owner, in no order that counts
     uint32_t owner_prev
     uint32_t consumed         # executed or decremented by self-match prevention, over the replace chain
     uint32_t token            # caller's own word, given back in every event
@@ -39,11 +39,11 @@ cdef struct Order:
     uint8_t side              # 0 buy, 1 sell
     uint8_t live
     uint32_t collision        # next order of the same index slot
-    uint32_t reserved
+    uint32_t book             # number of the book that holds it, 1..; meaningless when not live
 
 cdef struct OrderPool:
     Order* orders
-    uint32_t* slots           # a power of two, each the first order of its chain
+    uint32_t* slots           # a power of two, at least a run, each the first order of its chain
     uint32_t capacity
     uint32_t live
     uint32_t high_water       # handles 1..high_water have been handed out at least once
@@ -54,9 +54,9 @@ cdef struct OrderPool:
 
 @cython.overflowcheck(False)
 cdef inline uint32_t reference_slot(const OrderPool* pool, uint64_t reference) noexcept nogil:
-    """References given out in a row share a cache line; which line, and their order in it, is a hash."""
-    return <uint32_t>(((reference >> LINE_BITS) * <uint64_t>0x9E3779B97F4A7C15) >> pool.slot_shift) ^ (
-        <uint32_t>reference & LINE_MASK)
+    """References given out in a row have neighbouring slots; where the row is, and its order, is a hash."""
+    return <uint32_t>(((reference >> RUN_BITS) * <uint64_t>0x9E3779B97F4A7C15) >> pool.slot_shift) ^ (
+        <uint32_t>reference & RUN_MASK)
 
 
 cdef inline bint order_available(const OrderPool* pool) noexcept nogil:
@@ -69,11 +69,6 @@ cdef inline uint32_t find_in_slot(const OrderPool* pool, uint32_t slot, uint64_t
     while handle != 0 and pool.orders[handle].reference != reference:
         handle = pool.orders[handle].collision
     return handle
-
-
-cdef inline uint32_t find_order(const OrderPool* pool, uint64_t reference) noexcept nogil:
-    """Handle of a live order, 0 when the reference is unknown."""
-    return find_in_slot(pool, reference_slot(pool, reference), reference)
 
 
 cdef inline void index_order(OrderPool* pool, uint32_t slot, uint32_t handle) noexcept nogil:

@@ -29,7 +29,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcmp, memcpy, memset
 
-from hotpath.book.limit_order_book cimport LimitOrderBook, TopOfBook, rest, valid_price, valid_shares
+from hotpath.book.limit_order_book cimport (
+    LimitOrderBook, TopOfBook, can_rest, rest, valid_price, valid_shares,
+)
 from hotpath.book.matching_engine cimport PENDING_NONE, SMP_OFF, MatchingEngine
 from hotpath.book.order_pool cimport Order, find_in_slot, reference_slot
 
@@ -265,12 +267,12 @@ cdef int64_t refused_row(LimitOrderBook book, const uint8_t* at, int size, uint3
     cdef Row row
     for i in range(count):
         row = read_row(at, size)
-        slot = reference_slot(&book.pool, row.reference)
-        if find_in_slot(&book.pool, slot, row.reference) != 0:
+        slot = reference_slot(book.pool, row.reference)
+        if find_in_slot(book.pool, slot, row.reference) != 0:
             return i
-        handle = rest(&book.pool, &book.levels, row.reference, slot, row.side, <int32_t>row.price, row.shares)
-        if handle == 0:
+        if not can_rest(book.pool, &book.levels, row.side, <int32_t>row.price):
             return i
+        handle = rest(book.pool, &book.levels, row.reference, slot, row.side, <int32_t>row.price, row.shares)
         if handles != NULL:
             if row.age >= count or handles[row.age] != 0:
                 return i

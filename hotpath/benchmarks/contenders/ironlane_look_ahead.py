@@ -1,0 +1,22 @@
+"""Our own book, in batches: what the messages ahead will need is fetched while earlier ones are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.contender import OpenSession
+from benchmarks.contenders import ironlane
+
+NAME = "ironlane, looking ahead"
+VERSION = ironlane.VERSION
+
+
+def missing() -> str | None:
+    return None
+
+
+class _BookScale(ironlane.BookScale):
+    look_ahead = True
+
+
+SESSIONS: Mapping[str, OpenSession] = {"book-scale": _BookScale}
