@@ -8,7 +8,7 @@ line: the producer fills the others undisturbed.
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-from hotpath.ipc.atomics cimport load_acquire_u64, store_relaxed_i64, store_release_u64
+from hotpath.ipc.atomics cimport load_acquire_u64, prefetch_read, store_relaxed_i64, store_release_u64
 from hotpath.ipc.segment cimport Segment
 
 # Control lines, 128 bytes apart because of the adjacent-line prefetcher.
@@ -107,11 +107,13 @@ cdef class RingConsumer:
 
     # The oldest unread message, NULL when there is none. Valid until release().
     cdef inline void *poll(self) noexcept nogil:
+        cdef char *slot = self._slots + (self._next & self._mask) * self._stride
         cdef uint64_t word = self._published(self._next)
         if word == self._next + 1:
-            return self._slots + (self._next & self._mask) * self._stride
+            return slot
         if word > self._next:
             self._catch_up(word)
+        prefetch_read(slot)  # of several lines: the first one is on its way before the word says so
         return NULL
 
     # Gives the polled slot back. Only after a poll() that was not NULL.
@@ -133,7 +135,7 @@ cdef class RingConsumer:
     # Discards all unread messages and returns how many.
     cdef uint64_t skip_to_tail(self) noexcept nogil
 
-    # The slot of the next message holds a later one (word - 1): counts the lost ones and goes on with that.
+    # The slot of the next message holds a later one (word - 1): counts the lost ones, goes on with the oldest left.
     cdef void _catch_up(self, uint64_t word) noexcept nogil
     cdef void *_spin(self, int64_t wait_ns) noexcept nogil
 

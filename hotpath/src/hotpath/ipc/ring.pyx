@@ -53,6 +53,24 @@ cdef size_t _stride_of(size_t slot_size) noexcept nogil:
     return (slot_size + RING_WORD_BYTES + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
 
 
+cdef uint64_t _word_of(char *slots, size_t stride, uint64_t capacity, uint64_t position) noexcept nogil:
+    cdef char *end = slots + (position & (capacity - 1)) * stride + stride
+    return load_acquire_u64(<uint64_t *>(end - RING_WORD_BYTES))
+
+
+cdef bint _fits(char *slots, size_t stride, uint64_t capacity, uint64_t head) noexcept nogil:
+    """Whether a consumer can have released exactly the messages before `head`."""
+    cdef uint64_t word = _word_of(slots, stride, capacity, head)
+    # where message `head` belongs is that one, or still the one a lap before, or nothing yet
+    if word != head + 1 and word != (head + 1 - capacity if head >= capacity else 0):
+        return False
+    if head == 0:
+        return True
+    # the last released one is still there, or already the one a lap later
+    word = _word_of(slots, stride, capacity, head - 1)
+    return word == head or word == head + capacity
+
+
 cdef bint _identity_alive(uint64_t identity) noexcept nogil:
     return process_alive_short(<int32_t><uint32_t>identity, <uint32_t>(identity >> 32))
 
@@ -181,7 +199,7 @@ cdef class RingConsumer:
         cdef uint64_t *consumer_id = <uint64_t *>(segment.base + RING_CONSUMER_OFFSET)
         cdef uint64_t *head_word = <uint64_t *>(segment.base + RING_HEAD_OFFSET)
         cdef uint64_t identity = _own_identity()
-        cdef uint64_t head, word
+        cdef uint64_t head
         cdef size_t stride = _stride_of(self.slot_size)
         if start not in ("tail", "head"):
             raise ValueError(f"start={start!r}; use 'tail' (only new messages) or 'head' (unread ones first)")
@@ -190,15 +208,9 @@ cdef class RingConsumer:
             raise SegmentError(f"{segment.path}: capacity {capacity} does not fit its size; restart its producer")
         _take_place(segment, consumer_id, identity)
         head = load_acquire_u64(head_word)
-        # what may stand where message `head` belongs: the one before it there, itself, or nothing in the first lap
-        word = load_acquire_u64(
-            <uint64_t *>(segment.base + SEGMENT_DATA_OFFSET + (head & (capacity - 1)) * stride + stride - RING_WORD_BYTES)
-        )
-        if word != head + 1 and word != (head + 1 - capacity if head >= capacity else 0):
+        if not _fits(segment.base + SEGMENT_DATA_OFFSET, stride, capacity, head):
             store_release_u64(consumer_id, 0)
-            raise SegmentError(
-                f"{segment.path}: head {head} and published word {word} contradict each other; restart its producer"
-            )
+            raise SegmentError(f"{segment.path}: head {head} contradicts the published slots; restart its producer")
         if self.segment is not None:
             self.discarded += self.backlog()
             compare_exchange_u64(self._consumer_id, self._identity, 0)
@@ -236,8 +248,9 @@ cdef class RingConsumer:
         return skipped
 
     cdef void _catch_up(self, uint64_t word) noexcept nogil:
-        cdef uint64_t lost = word - 1 - self._next
-        self._next = word - 1
+        # the oldest message that can still be there
+        cdef uint64_t lost = word - (self._mask + 1) - self._next
+        self._next = self._next + lost
         self.lapped = self.lapped + lost
         self.discarded = self.discarded + lost
         store_release_u64(self._head, self._next)
