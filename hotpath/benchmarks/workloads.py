@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contender import Skipped, Work
@@ -14,6 +14,10 @@ from benchmarks.recorded import Feed, recorded_feed
 _FRAME_BYTES = 47  # OUCH Enter Order with an empty appendage
 _READ_BACK = 1024
 _RING_SLOTS = 1024
+# messages per second in open loop: one that every contender can hold, and one for those that need no Python call
+_PACE = 10_000
+_FAST_PACE = 500_000
+_ONE_CPU = "needs two CPUs: two spinning processes on one measure its scheduler"
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,13 @@ class Scale:
     messages: int
     frames: int
     round_trips: int
+    paced: int
     one_way: int
     repeats: int
 
 
-FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 5_000_000, 12)
-QUICK = Scale(200_000, 300_000, 500_000, 20_000, 500_000, 3)
+FULL = Scale(3_000_000, 5_000_000, 10_000_000, 300_000, 500_000, 5_000_000, 12)
+QUICK = Scale(200_000, 300_000, 500_000, 20_000, 100_000, 500_000, 3)
 
 _FLOWS = {
     "A": "9 % GTC, 3 % IOC, 6 % cancel, 82 % move",
@@ -55,8 +60,10 @@ class Workloads:
             "book-recorded": self._book_recorded,
             "itch-decode": self._decoding,
             "ouch-encode": self._order_entry,
-            "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
-            "ring-one-way": lambda: self._ring("ring-one-way", self._scale.one_way),
+            "ring-round-trip": lambda: self._ring_latency("ring-round-trip", self._scale.round_trips, 0),
+            "ring-open-loop": lambda: self._ring_latency("ring-open-loop", self._scale.paced // 50, _PACE),
+            "ring-open-loop-fast": lambda: self._ring_latency("ring-open-loop-fast", self._scale.paced, _FAST_PACE),
+            "ring-one-way": self._ring_one_way,
         }
 
     def _matching(self, mix: str) -> Work:
@@ -105,13 +112,22 @@ class Workloads:
         expected = {"bytes": count * _FRAME_BYTES, "read_back": min(count, _READ_BACK)}
         return Work("ouch-encode", "OUCH Enter Order encode", "order-entry", "messages", count, expected, None)
 
-    def _ring(self, kind: str, count: int) -> Work | Skipped:
-        title = {
-            "ring-round-trip": "ring between processes, 64 B, spin, round trip in closed loop",
-            "ring-one-way": "ring between processes, 64 B, spin, one way",
-        }[kind]
+    def _ring_latency(self, kind: str, count: int, per_second: int) -> Work | Skipped:
+        """per_second: when each message is due, whatever became of the earlier ones; 0 = one after the other."""
+        group, title = "ring-latency", "ring between processes, 64 B messages, spin: round trip"
+        case = f"open loop, {per_second:,}/s from intended start" if per_second else "closed loop"
         if self._cpus < 2:
-            return Skipped(kind, title, "needs two CPUs: two spinning processes on one measure its scheduler")
-        statistics = {"messages": count, "slots": _RING_SLOTS, "slot_bytes": 64}
-        latency = "round trip"
-        return Work(kind, title, kind, "messages", count, {"messages": count}, _RING_SLOTS, statistics, latency)
+            return Skipped(kind, title, _ONE_CPU, group, case)
+        work = self._ring(kind, title, count, {"per_second": per_second} if per_second else {})
+        return replace(work, latency_title="round trip", group=group, case=case)
+
+    def _ring_one_way(self) -> Work | Skipped:
+        kind, title = "ring-one-way", "ring between processes, 64 B messages, spin: one way"
+        return Skipped(kind, title, _ONE_CPU) if self._cpus < 2 else self._ring(kind, title, self._scale.one_way, {})
+
+    def _ring(self, kind: str, title: str, count: int, more: Mapping[str, int]) -> Work:
+        """What Python drives message by message does the first twentieth, unless messages come at a rate."""
+        few = count if more else count // 20
+        statistics = {"messages": count, "slots": _RING_SLOTS, "message_bytes": 64, **more}
+        expected, prefixes = {"messages": count}, {few: {"messages": few}}
+        return Work(kind, title, kind, "messages", count, expected, _RING_SLOTS, statistics, prefixes=prefixes)
