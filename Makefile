@@ -1,6 +1,6 @@
 # Each target is one call into code; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up preview rehearse down status logs session reconcile kill rearm test test-slow test-debug test-e2e fuzz bench bench-gate engine backtest fmt lint
+.PHONY: help up preview rehearse down status logs session reconcile kill rearm test test-slow test-debug test-e2e soak fuzz bench bench-gate engine backtest fmt lint
 
 STACK ?= local
 PYTHON ?= python3
@@ -56,6 +56,9 @@ test-debug: ## engine tests on a debug build (SANITIZE=1: AddressSanitizer and U
 
 test-e2e: ## the platform up, a session, faults, down
 	@$(PYTHON) -m cli test --e2e
+
+soak: ## a billion messages from process to process, each compared (MESSAGES=1000000000)
+	@RING_SOAK_MESSAGES="$(or $(MESSAGES),1000000000)" $(PYTHON) -m cli test --slow -- hotpath/tests/ipc/test_ring_soak.py
 
 fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, SANITIZE=1, KEEP=1: grow the corpus in the repository)
 	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(SANITIZE),--sanitize) $(if $(KEEP),--keep)

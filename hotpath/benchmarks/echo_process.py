@@ -1,4 +1,7 @@
-"""The other process of the ring benchmarks: one order per line (`echo N`, `produce N`), spinning only in between."""
+"""The other process of the ring benchmarks: one order per line, spinning only in between.
+
+`echo N` and `produce N` are nogil loops, `echo-calls N` and `produce-calls N` Python loops with a call per message.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ import secrets
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.contender import Machine
+from benchmarks.contender import Machine, Work
 from hotpath.ipc.ring import RingConsumer, RingProducer
 
-SLOT_BYTES = 64
 _WAIT_S = 75.0
 _WAIT_NS = 60_000_000_000
 
@@ -75,11 +78,43 @@ class EchoProcess:
         self._answers.put("")
 
 
+class RingPair:
+    """Two rings between this process and an echo process on another CPU: what all our sessions share.
+
+    Work.payload is the number of slots, statistics["per_second"] the rate of an open loop. Raises EchoError.
+    """
+
+    def __init__(self, work: Work, machine: Machine) -> None:
+        from benchmarks.native.ring_loops import MESSAGE_BYTES
+        from benchmarks.native.samples import Samples
+
+        self.count = work.operations
+        self.period_ns = round(1e9 / work.statistics.get("per_second", 1))
+        self.samples = Samples(work.operations)
+        self.peer = EchoProcess(machine)
+        try:
+            self.out = RingProducer(self.peer.prefix, "ring.ping", MESSAGE_BYTES, work.payload)
+            self.peer.open()
+            self.back = RingConsumer(self.peer.prefix, "ring.pong", MESSAGE_BYTES, "head")
+        except BaseException:
+            self.peer.close()
+            raise
+
+    def latencies(self) -> Mapping[str, int] | None:
+        return self.samples.percentiles() if self.samples.count else None
+
+    def close(self) -> None:
+        self.peer.close()
+        self.out.close()
+        self.back.close()
+
+
 def main(prefix: str, cpu: str, libraries: str) -> None:
     from benchmarks.build import use
 
     use(Path(libraries))
-    from benchmarks.native.ring_loops import echo, produce
+    from benchmarks import ring_calls
+    from benchmarks.native.ring_loops import MESSAGE_BYTES, echo, produce
 
     if cpu != "any":
         os.sched_setaffinity(0, {int(cpu)})
@@ -88,8 +123,8 @@ def main(prefix: str, cpu: str, libraries: str) -> None:
     for line in sys.stdin:
         order, count = line.split()
         if order == "open":
-            inbound = RingConsumer(prefix, "ring.ping", SLOT_BYTES, "head")
-            out = RingProducer(prefix, "ring.pong", SLOT_BYTES, inbound.capacity)
+            inbound = RingConsumer(prefix, "ring.ping", MESSAGE_BYTES, "head")
+            out = RingProducer(prefix, "ring.pong", MESSAGE_BYTES, inbound.capacity)
             done = 0
         elif inbound is None or out is None:
             raise SystemExit(f"{order} before open")
@@ -97,6 +132,10 @@ def main(prefix: str, cpu: str, libraries: str) -> None:
             done = echo(inbound, out, int(count), _WAIT_NS)
         elif order == "produce":
             done = produce(out, int(count), _WAIT_NS)
+        elif order == "echo-calls":
+            done = ring_calls.echo(inbound, out, int(count), _WAIT_NS)
+        elif order == "produce-calls":
+            done = ring_calls.produce(out, int(count), _WAIT_NS)
         else:
             raise SystemExit(f"unknown order {order}")
         print("done" if done == int(count) else f"only {done} of {count}", flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,10 @@ _READ_BACK = 1024
 _RING_SLOTS = 1024
 _ISOLATION_RATE = 10_000
 _WARM_UP_SHARE = 0.1  # of a tick-to-order round, before its measured stretch
+# messages per second in open loop: one that every contender can hold, and one for those that need no Python call
+_PACE = 10_000
+_FAST_PACE = 500_000
+_ONE_CPU = "needs two CPUs: two spinning processes on one measure its scheduler"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Scale:
     scale_messages: int
     frames: int
     round_trips: int
+    paced: int
     one_way: int
     recovered_orders: int
     recovered_rows: int
@@ -46,6 +51,7 @@ FULL = Scale(
     scale_messages=2_000_000,
     frames=10_000_000,
     round_trips=300_000,
+    paced=500_000,
     one_way=5_000_000,
     recovered_orders=1_000_000,
     recovered_rows=50_000,
@@ -59,6 +65,7 @@ QUICK = Scale(
     scale_messages=200_000,
     frames=500_000,
     round_trips=20_000,
+    paced=100_000,
     one_way=500_000,
     recovered_orders=100_000,
     recovered_rows=2_000,
@@ -100,8 +107,10 @@ class Workloads:
             },
             "itch-decode": self._decoding,
             "ouch-encode": self._order_entry,
-            "ring-round-trip": lambda: self._ring("ring-round-trip", self._scale.round_trips),
-            "ring-one-way": lambda: self._ring("ring-one-way", self._scale.one_way),
+            "ring-round-trip": lambda: self._ring_latency("ring-round-trip", self._scale.round_trips, 0),
+            "ring-open-loop": lambda: self._ring_latency("ring-open-loop", self._scale.paced // 50, _PACE),
+            "ring-open-loop-fast": lambda: self._ring_latency("ring-open-loop-fast", self._scale.paced, _FAST_PACE),
+            "ring-one-way": self._ring_one_way,
             **{f"tick-to-order-{rate // 1000}k": partial(self._tick_to_order, rate) for rate in self._scale.rates},
             "isolation": self._isolation,
             **book_works(self._scale.recovered_orders),
@@ -169,16 +178,25 @@ class Workloads:
         expected = {"bytes": count * _FRAME_BYTES, "read_back": min(count, _READ_BACK)}
         return Work("ouch-encode", "OUCH Enter Order encode", "order-entry", "messages", count, expected, None)
 
-    def _ring(self, kind: str, count: int) -> Work | Skipped:
-        title = {
-            "ring-round-trip": "ring between processes, 64 B, spin, round trip in closed loop",
-            "ring-one-way": "ring between processes, 64 B, spin, one way",
-        }[kind]
+    def _ring_latency(self, kind: str, count: int, per_second: int) -> Work | Skipped:
+        """per_second: when each message is due, whatever became of the earlier ones; 0 = one after the other."""
+        group, title = "ring-latency", "ring between processes, 64 B messages, spin: round trip"
+        case = f"open loop, {per_second:,}/s from intended start" if per_second else "closed loop"
         if self._cpus < 2:
-            return Skipped(kind, title, "needs two CPUs: two spinning processes on one measure its scheduler")
-        statistics = {"messages": count, "slots": _RING_SLOTS, "slot_bytes": 64}
-        latency = "round trip"
-        return Work(kind, title, kind, "messages", count, {"messages": count}, _RING_SLOTS, statistics, latency)
+            return Skipped(kind, title, _ONE_CPU, group, case)
+        work = self._ring(kind, title, count, {"per_second": per_second} if per_second else {})
+        return replace(work, latency_title="round trip", group=group, case=case)
+
+    def _ring_one_way(self) -> Work | Skipped:
+        kind, title = "ring-one-way", "ring between processes, 64 B messages, spin: one way"
+        return Skipped(kind, title, _ONE_CPU) if self._cpus < 2 else self._ring(kind, title, self._scale.one_way, {})
+
+    def _ring(self, kind: str, title: str, count: int, more: Mapping[str, int]) -> Work:
+        """What Python drives message by message does the first twentieth, unless messages come at a rate."""
+        few = count if more else count // 20
+        statistics = {"messages": count, "slots": _RING_SLOTS, "message_bytes": 64, **more}
+        expected, prefixes = {"messages": count}, {few: {"messages": few}}
+        return Work(kind, title, kind, "messages", count, expected, _RING_SLOTS, statistics, prefixes=prefixes)
 
     def _tick_to_order(self, rate: int) -> Work | Skipped:
         name, title = f"tick-to-order-{rate // 1000}k", "tick to order: UDP in, TCP out"

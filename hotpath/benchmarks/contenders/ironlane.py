@@ -6,16 +6,15 @@ import importlib.metadata
 from collections.abc import Mapping
 
 from benchmarks.contender import Machine, OpenSession, Round, Work
-from benchmarks.echo_process import SLOT_BYTES, EchoProcess
+from benchmarks.echo_process import RingPair
 from benchmarks.native.book_scale import ScaleRun
 from benchmarks.native.feed import BuildRun, DecodeRun
 from benchmarks.native.matching import MatchingRun
 from benchmarks.native.order_entry import EnterOrderRun
-from benchmarks.native.ring_loops import consume, ping
+from benchmarks.native.ring_loops import consume, ping, ping_paced
 from benchmarks.native.samples import Samples
 from benchmarks.recovery import SESSIONS as RECOVERY
 from benchmarks.tick_to_order.ironlane import fused
-from hotpath.ipc.ring import RingConsumer, RingProducer
 
 NAME = "ironlane"
 
@@ -131,51 +130,39 @@ class _OrderEntry:
         pass
 
 
-class _Rings:
-    """Two rings between this process and an echo process on another CPU."""
-
+class _RoundTrip(RingPair):
     in_process = True
 
-    def __init__(self, work: Work, machine: Machine) -> None:
-        self._count = work.operations
-        self._samples = Samples(work.operations)
-        self._peer = EchoProcess(machine)
-        try:
-            self._out = RingProducer(self._peer.prefix, "ring.ping", SLOT_BYTES, work.payload)
-            self._peer.open()
-            self._back = RingConsumer(self._peer.prefix, "ring.pong", SLOT_BYTES, "head")
-        except BaseException:
-            self._peer.close()
-            raise
-
-    def throughput(self) -> Round | None:
-        raise NotImplementedError
-
-    def latency(self) -> Round | None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        self._peer.close()
-        self._out.close()
-        self._back.close()
-
-
-class _RoundTrip(_Rings):
     def throughput(self) -> None:
         return None
 
     def latency(self) -> Round:
-        self._peer.start("echo", self._count)
-        _, good = ping(self._out, self._back, self._count, self._samples, _WAIT_NS)
-        self._peer.finish()
-        return Round(None, {"messages": good}, self._samples.percentiles() if self._samples.count else None)
+        self.peer.start("echo", self.count)
+        _, good = ping(self.out, self.back, self.count, self.samples, _WAIT_NS)
+        self.peer.finish()
+        return Round(None, {"messages": good}, self.latencies())
 
 
-class _OneWay(_Rings):
+class _OpenLoop(RingPair):
+    in_process = True
+
+    def throughput(self) -> None:
+        return None
+
+    def latency(self) -> Round:
+        self.peer.start("echo", self.count)
+        _, good = ping_paced(self.out, self.back, self.count, self.period_ns, self.samples, _WAIT_NS)
+        self.peer.finish()
+        return Round(None, {"messages": good}, self.latencies())
+
+
+class _OneWay(RingPair):
+    in_process = True
+
     def throughput(self) -> Round:
-        self._peer.start("produce", self._count)
-        ns, good = consume(self._back, self._count, _WAIT_NS)
-        self._peer.finish()
+        self.peer.start("produce", self.count)
+        ns, good = consume(self.back, self.count, _WAIT_NS)
+        self.peer.finish()
         return Round(ns, {"messages": good})
 
     def latency(self) -> None:
@@ -189,6 +176,8 @@ SESSIONS: Mapping[str, OpenSession] = {
     "decoding": _Decoding,
     "order-entry": _OrderEntry,
     "ring-round-trip": _RoundTrip,
+    "ring-open-loop": _OpenLoop,
+    "ring-open-loop-fast": _OpenLoop,
     "ring-one-way": _OneWay,
     "tick-to-order": fused,
     "isolation": fused,

@@ -27,6 +27,9 @@ cdef class Samples:
     def clear(self):
         self.count = 0
 
+    def add(self, int64_t ns):
+        self.record(ns)
+
     def percentiles(self):
         """ns at each of QUANTILES (nearest rank); sorts the samples. Raises ValueError when empty."""
         if self.count == 0:

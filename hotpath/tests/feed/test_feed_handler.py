@@ -37,7 +37,7 @@ from feed_support import (
 
 from hotpath.config import ConfigError, FeedHandlerConfig
 from hotpath.feed.handler import FeedHandler
-from hotpath.ipc.layouts import BookEvent, decode_book_event
+from hotpath.ipc.layouts import BOOK_EVENT_SIZE, BookEvent, decode_book_event
 from hotpath.ipc.ring import RingConsumer, RingProducer
 from hotpath.ipc.segment import ProducerState, remove_segments
 from hotpath.ipc.seqlock import SeqlockReader
@@ -51,7 +51,7 @@ class Rig:
         self.venue = venue
         self.prefix = config.runtime.shm_prefix
         self.handler = FeedHandler(config)
-        self.ring = RingConsumer(self.prefix, "ring.book", 128, symbol=SYMBOL)
+        self.ring = RingConsumer(self.prefix, "ring.book", BOOK_EVENT_SIZE, symbol=SYMBOL)
         self.events: list[BookEvent] = []
 
     def run(self, milliseconds: int = 4) -> list[BookEvent]:
@@ -77,7 +77,7 @@ class Rig:
         return not self.handler.update_status()
 
     def top(self) -> BookEvent:
-        data = SeqlockReader(self.prefix, "top", 128, SYMBOL).read_bytes()
+        data = SeqlockReader(self.prefix, "top", BOOK_EVENT_SIZE, SYMBOL).read_bytes()
         assert data is not None
         return decode_book_event(data)
 
@@ -390,7 +390,7 @@ def test_a_snapshot_without_our_instrument_is_not_our_book(live: Rig) -> None:
 
 
 def test_a_second_feed_handler_supersedes_the_first(live: Rig) -> None:
-    RingProducer(live.prefix, "ring.book", 128, 16)
+    RingProducer(live.prefix, "ring.book", BOOK_EVENT_SIZE, 16)
     assert live.handler.superseded()
 
 
@@ -420,7 +420,7 @@ def test_the_process_starts_publishes_and_stops_on_sigterm(tmp_path: Path) -> No
                 and read_status(prefix, "feed-handler")["ready"]
             ):
                 break
-        ring = RingConsumer(prefix, "ring.book", 128, symbol=SYMBOL)
+        ring = RingConsumer(prefix, "ring.book", BOOK_EVENT_SIZE, symbol=SYMBOL)
         venue.send([add(3, "B", 1, 999_950)])
         while (data := ring.poll_bytes()) is None:
             assert time.monotonic() < deadline

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -61,3 +62,11 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.002)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def checks(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """native/ring_checks.pyx, compiled: some seconds, so for slow tests only."""
+    from native_checks import compiled
+
+    return compiled(tmp_path_factory.mktemp("native"))

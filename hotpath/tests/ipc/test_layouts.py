@@ -58,7 +58,9 @@ def test_structs_have_every_field_and_size(struct: str) -> None:
     assert sorted(getattr(layouts, struct).__struct_fields__) == sorted(declared)
     size = getattr(layouts, f"{FUNCTION[struct].upper()}_SIZE")
     assert size == sum(BYTES_OF[kind] * length for kind, _, length in fields(struct))
-    assert size % 64 == 0
+    assert size % 8 == 0
+    # what crosses a ring fills whole cache lines together with the ring's own word
+    assert struct not in ("BookEvent", "Intent") or (size + 8) % 64 == 0
 
 
 def values(struct: str) -> st.SearchStrategy[dict[str, Any]]:

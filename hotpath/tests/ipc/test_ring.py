@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import subprocess
@@ -19,6 +20,16 @@ from hotpath.ipc.segment import ProducerState, SegmentError, remove_segments
 
 Start = Callable[..., subprocess.Popen[str]]
 Eventually = Callable[..., None]
+
+
+CONSUMER_WORD = 512  # identity of the consumer in the segment; HEAD_WORD: how many it has released
+HEAD_WORD = 384
+
+
+def poke(path: str, offset: int, value: int) -> None:
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(struct.pack("<Q", value))
 
 
 def message(sequence: int) -> bytes:
@@ -232,7 +243,8 @@ def test_closed_consumer_gives_up_its_place(prefix: str) -> None:
     ("slot_size", "capacity", "text"),
     [
         (0, 8, "slot size 0"),
-        (65, 8, "slot size 65"),
+        (65, 8, "slot size 65; use a multiple of 8"),
+        (65_544, 8, "slot size 65544"),
         (64, 3, "capacity 3"),
         (64, 1, "capacity 1"),
         (64, 0, "capacity 0"),
@@ -243,10 +255,90 @@ def test_shape_is_checked(prefix: str, slot_size: int, capacity: int, text: str)
         RingProducer(prefix, "ring.x", slot_size, capacity)
 
 
+@pytest.mark.parametrize(("size", "bytes_per_slot"), [(8, 64), (56, 64), (64, 128), (120, 128), (256, 320)])
+def test_slots_are_whole_cache_lines_with_the_rings_own_word(prefix: str, size: int, bytes_per_slot: int) -> None:
+    producer = RingProducer(prefix, "ring.x", size, 4)
+    assert os.stat(producer.segment.path).st_size == 4096 + 4 * bytes_per_slot
+    consumer = RingConsumer(prefix, "ring.x", size)
+    for n in range(10):  # over two laps: no message touches the next one, nor the ring's word
+        data = bytes([n + 1]) * size
+        assert producer.publish_bytes(bytearray(data) if n % 2 else data)
+        assert consumer.poll_bytes() == data
+        assert consumer.poll_bytes() is None
+
+
+def test_backlog_and_skip_find_the_newest_message_at_any_position(prefix: str) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 8)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    for unread in [0, 1, 7, 8, 3, 8, 5, 0, 2]:
+        for n in range(unread):
+            assert producer.publish_bytes(message(n))
+        assert consumer.unread == producer.unread == unread
+        assert consumer.skip_unread() == unread
+        assert (consumer.unread, producer.unread, consumer.poll_bytes()) == (0, 0, None)
+    assert consumer.discarded == 34
+
+
+def test_poll_can_wait(prefix: str, start_child: Start) -> None:
+    RingProducer(prefix, "ring.x", 64, 8)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    before = time.monotonic_ns()
+    assert consumer.poll_bytes(5_000_000) is None
+    assert time.monotonic_ns() - before >= 5_000_000
+    start_child("produce", prefix, "ring.x", 4, 3)
+    assert consumer.reattach()
+    assert [consumer.poll_bytes(10_000_000_000) for _ in range(3)] == [message(0), message(1), message(2)]
+
+
+def test_a_lapped_consumer_counts_what_it_lost(prefix: str) -> None:
+    """No ring laps a live consumer. One that its producer took for dead finds out, and goes on with whole messages."""
+    producer = RingProducer(prefix, "ring.x", 64, 4)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    for n in range(4):
+        assert producer.publish_bytes(message(n))
+    assert not producer.publish_bytes(message(4)), "a consumer that does not read is waited for"
+    assert sequence_of(consumer.poll_bytes() or b"") == 0
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    poke(producer.segment.path, CONSUMER_WORD, gone.pid)  # as seen from another PID namespace
+    assert producer.reclaim_unread() == 3
+    for n in range(4, 10):
+        while not producer.publish_bytes(message(n)):
+            producer.reclaim_unread()
+    assert consumer.poll_bytes() is None, "its next message was overwritten"
+    assert (consumer.lapped, consumer.discarded) == (5, 5)
+    assert drain(consumer) == [6, 7, 8, 9]
+    assert producer.publish_bytes(message(10))
+    assert (drain(consumer), consumer.lapped) == ([10], 5)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "text"),
+    [
+        (24, 12, "capacity 12 does not fit its size"),
+        (24, 16, "capacity 16 does not fit its size"),
+        (HEAD_WORD, 3, "head 3 contradicts the published slots"),
+        (HEAD_WORD, 2**63, "head 9223372036854775808 contradicts the published slots"),
+    ],
+)
+def test_a_ring_that_contradicts_itself_is_refused(prefix: str, offset: int, value: int, text: str) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 8)
+    producer.publish_bytes(message(0))
+    poke(producer.segment.path, offset, value)
+    with pytest.raises(SegmentError, match=text) as caught:
+        RingConsumer(prefix, "ring.x", 64)
+    assert producer.segment.path in str(caught.value)
+    assert producer.consumer_liveness() is ConsumerState.NONE, "its place is free again"
+
+
 def test_message_size_is_checked(prefix: str) -> None:
     producer = RingProducer(prefix, "ring.x", 64, 4)
-    with pytest.raises(ValueError, match="63 bytes for slots of 64"):
-        producer.publish_bytes(b"x" * 63)
+    for wrong in (b"x" * 63, bytearray(65), b"", memoryview(b"")):
+        with pytest.raises(ValueError, match=f"{len(wrong)} bytes for slots of 64"):
+            producer.publish_bytes(wrong)
+    with pytest.raises(TypeError):
+        producer.publish_bytes("x" * 64)  # type: ignore[arg-type]
+    assert producer.unread == 0
 
 
 def test_start_is_checked(prefix: str) -> None:

@@ -49,7 +49,7 @@ def test_header_names_this_process(prefix: str) -> None:
     ("field", "value", "text"),
     [
         ("magic", 1, "magic 0x0000000000000001"),
-        ("version", 99, "layout version 99, this build reads 2"),
+        ("version", 99, "layout version 99, this build reads 3"),
         ("kind", 2, "a seqlock, expected a ring"),
         ("slot_size", 192, "slot size 192, expected 64"),
         ("size", 12, "its header says 12"),
@@ -73,6 +73,13 @@ def test_consumer_refuses_another_slot_size(prefix: str) -> None:
 def test_short_file_is_refused(prefix: str) -> None:
     Path(segment_path(prefix, "ring.x")).write_bytes(b"short")
     with pytest.raises(SegmentError, match="5 bytes, too short"):
+        RingConsumer(prefix, "ring.x", 64)
+
+
+def test_truncated_file_is_refused(prefix: str) -> None:
+    path = RingProducer(prefix, "ring.x", 64, 8).segment.path
+    os.truncate(path, 4096 + 64)
+    with pytest.raises(SegmentError, match=f"{path}: file is 4160 bytes, its header says 5120"):
         RingConsumer(prefix, "ring.x", 64)
 
 
@@ -147,9 +154,9 @@ def test_full_shm_is_an_error_not_a_signal(prefix: str, monkeypatch: pytest.Monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
-    with pytest.raises(SegmentError, match=r"4608 bytes cannot be reserved \(No space left on device\); free space"):
+    with pytest.raises(SegmentError, match=r"5120 bytes cannot be reserved \(No space left on device\); free space"):
         RingProducer(prefix, "ring.x", 64, 8)
-    assert reserved == [(0, 4096 + 8 * 64)]
+    assert reserved == [(0, 4096 + 8 * 128)]
     assert list_segments(prefix) == []
 
 

@@ -67,6 +67,9 @@ static inline void cpu_relax(void) {
 #endif
 }
 
+/* Asks for a cache line to read, without waiting for it. */
+static inline void prefetch_read(const void *p) { __builtin_prefetch(p); }
+
 static inline int highest_bit_u64(uint64_t v) { return 63 - __builtin_clzll(v); }
 
 #endif

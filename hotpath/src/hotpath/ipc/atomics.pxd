@@ -19,4 +19,5 @@ cdef extern from "hotpath/ipc/atomics.h" nogil:
     void fence_acquire() noexcept
     void fence_release() noexcept
     void cpu_relax() noexcept
+    void prefetch_read(const void *p) noexcept
     int highest_bit_u64(uint64_t v) noexcept

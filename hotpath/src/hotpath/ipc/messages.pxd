@@ -3,7 +3,8 @@
 
 Units: prices are int64 in 1/10,000 of a dollar (ITCH Price(4)); quantities are shares;
 *_ns fields are CLOCK_MONOTONIC nanoseconds unless the name says exchange (venue clock, ns since
-midnight) or wall (CLOCK_REALTIME). Every struct is a multiple of 64 bytes, so a slot is whole cache lines.
+midnight) or wall (CLOCK_REALTIME). A ring adds 8 bytes of its own to a message and rounds up to whole cache lines, so a
+message of 120 bytes takes two.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -15,7 +16,7 @@ cdef enum BookEventKind:
     BOOK_TRADING_STATE = 5   # trading_state changed (T trading, H halted, P paused, Q quotation, E session over)
     BOOK_RESET = 6           # new market data session: all earlier state is void
 
-# feed handler -> strategy, 128 bytes
+# feed handler -> strategy, 120 bytes
 cdef struct BookEvent:
     uint8_t kind
     uint8_t trading_state
@@ -33,7 +34,7 @@ cdef struct BookEvent:
     int32_t ask_orders
     int64_t last_price            # last print, 0 = none yet
     int64_t last_shares
-    uint8_t reserved[32]
+    uint8_t reserved[24]
 
 cdef enum IntentKind:
     INTENT_NEW = 1
@@ -44,7 +45,7 @@ cdef enum IntentKind:
 cdef enum IntentFlag:
     INTENT_POST_ONLY = 1
 
-# strategy -> order router, 128 bytes. order ids are the strategy's own, strictly increasing per strategy epoch.
+# strategy -> order router, 120 bytes. order ids are the strategy's own, strictly increasing per strategy epoch.
 cdef struct Intent:
     uint8_t kind
     uint8_t side                  # 'B' or 'S' (NEW)
@@ -60,7 +61,7 @@ cdef struct Intent:
     int64_t quantity              # REPLACE: total for the chain, as in OUCH
     int64_t tick_received_ns      # received_ns of the market data that caused it (0 = none)
     int64_t created_ns
-    uint8_t reserved[72]
+    uint8_t reserved[64]
 
 cdef enum OrderEventKind:
     EVENT_ROUTER_STARTED = 1      # new router epoch; order ids of an older one are settled by the EVENTS before it

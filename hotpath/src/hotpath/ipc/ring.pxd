@@ -1,15 +1,21 @@
-"""Single-producer single-consumer ring of fixed-size slots in shared memory. Back-pressure, never overwrites."""
+"""Single-producer single-consumer ring of fixed-size slots in shared memory. Back-pressure, never overwrites.
+
+A slot is whole cache lines: the message, then in its last 8 bytes the published word, 1 + the message's number once it is
+there. The word lies in the message's own last line, so that one transfer of that line between two cores carries both; a
+shared index would cost a second one, in series. It is in the last line and not the first because the consumer polls that
+line: the producer fills the others undisturbed.
+"""
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
-from hotpath.ipc.atomics cimport load_acquire_u64, store_relaxed_i64, store_release_u64
+from hotpath.ipc.atomics cimport load_acquire_u64, prefetch_read, store_relaxed_i64, store_release_u64
 from hotpath.ipc.segment cimport Segment
 
 # Control lines, 128 bytes apart because of the adjacent-line prefetcher.
 cdef enum:
-    RING_TAIL_OFFSET = 256        # written by the producer: messages published
     RING_HEAD_OFFSET = 384        # written by the consumer: messages released
     RING_CONSUMER_OFFSET = 512    # consumer identity, consumer heartbeat
+    RING_WORD_BYTES = 8           # published word, at the end of each slot
 
 cdef enum ConsumerStateCode:
     CONSUMER_NONE = 0             # none ever attached, or it detached
@@ -22,12 +28,12 @@ cdef class RingProducer:
     """RingProducer(shm_prefix, name, slot_size, capacity, epoch, symbol): creates the ring, supersedes an older one."""
     cdef readonly Segment segment
     cdef char *_slots
-    cdef uint64_t *_tail
     cdef uint64_t *_head
     cdef uint64_t *_consumer_id
     cdef int64_t *_consumer_heartbeat
     cdef uint64_t _mask
-    cdef readonly size_t slot_size
+    cdef size_t _stride                   # from slot to slot
+    cdef readonly size_t slot_size        # of a message
     cdef uint64_t _next
     cdef uint64_t _cached_head
     cdef readonly uint64_t refused        # claims that found the ring full
@@ -43,16 +49,19 @@ cdef class RingProducer:
             if self._next - self._cached_head > self._mask:
                 self.refused = self.refused + 1
                 return NULL
-        return self._slots + (self._next & self._mask) * self.slot_size
+        return self._slots + (self._next & self._mask) * self._stride
 
     # Makes the claimed slot visible. Only after a claim() that was not NULL.
     cdef inline void publish(self) noexcept nogil:
+        cdef char *end = self._slots + (self._next & self._mask) * self._stride + self._stride
         self._next = self._next + 1
-        store_release_u64(self._tail, self._next)
+        store_release_u64(<uint64_t *>(end - RING_WORD_BYTES), self._next)
 
     cdef inline uint64_t free_slots(self) noexcept nogil:
+        cdef uint64_t used
         self._cached_head = load_acquire_u64(self._head)
-        return self._mask + 1 - (self._next - self._cached_head)
+        used = self._next - self._cached_head
+        return self._mask + 1 - used if used <= self._mask else 0  # more: a lapped consumer is behind
 
     cdef inline uint64_t backlog(self) noexcept nogil:
         return self._next - load_acquire_u64(self._head)
@@ -79,46 +88,56 @@ cdef class RingConsumer:
     cdef readonly str shm_prefix
     cdef readonly str name
     cdef char *_slots
-    cdef uint64_t *_tail
     cdef uint64_t *_head
     cdef uint64_t *_consumer_id
     cdef int64_t *_consumer_heartbeat
     cdef uint64_t _mask
-    cdef readonly size_t slot_size
+    cdef size_t _stride                   # from slot to slot
+    cdef readonly size_t slot_size        # of a message
     cdef uint64_t _next
-    cdef uint64_t _cached_tail
-    cdef readonly uint64_t discarded      # messages skipped unread at attach, skip_to_tail and reattach
+    cdef readonly uint64_t discarded      # messages never polled: skipped at attach, skip_to_tail and reattach, or lapped
+    cdef readonly uint64_t lapped         # of these, overwritten by a producer that took this consumer for dead
     cdef uint64_t _identity
     cdef readonly str symbol              # "" = of a ring that is about no instrument
 
+    # 1 + the number of the message in the slot where message `position` belongs; less than 1 + position = not there yet.
+    cdef inline uint64_t _published(self, uint64_t position) noexcept nogil:
+        cdef char *end = self._slots + (position & self._mask) * self._stride + self._stride
+        return load_acquire_u64(<uint64_t *>(end - RING_WORD_BYTES))
+
     # The oldest unread message, NULL when there is none. Valid until release().
     cdef inline void *poll(self) noexcept nogil:
-        if self._next == self._cached_tail:
-            self._cached_tail = load_acquire_u64(self._tail)
-            if self._next == self._cached_tail:
-                return NULL
-        return self._slots + (self._next & self._mask) * self.slot_size
+        cdef char *slot = self._slots + (self._next & self._mask) * self._stride
+        cdef uint64_t word = self._published(self._next)
+        if word == self._next + 1:
+            return slot
+        if word > self._next:
+            self._catch_up(word)
+        prefetch_read(slot)  # of several lines: the first one is on its way before the word says so
+        return NULL
 
     # Gives the polled slot back. Only after a poll() that was not NULL.
     cdef inline void release(self) noexcept nogil:
         self._next = self._next + 1
         store_release_u64(self._head, self._next)
 
-    cdef inline uint64_t backlog(self) noexcept nogil:
-        return load_acquire_u64(self._tail) - self._next
+    # Whether `count` messages or more are unread. One load, however large the ring is.
+    cdef inline bint has_backlog(self, uint64_t count) noexcept nogil:
+        return count == 0 or (count <= self._mask + 1 and self._published(self._next + count - 1) >= self._next + count)
+
+    # Unread messages; looks at a slot for every doubling of the capacity.
+    cdef uint64_t backlog(self) noexcept nogil
 
     # Index of the next message to poll: counts from 0 in each ring instance.
     cdef inline uint64_t position(self) noexcept nogil:
         return self._next
 
-    cdef inline uint64_t skip_to_tail(self) noexcept nogil:
-        cdef uint64_t tail = load_acquire_u64(self._tail)
-        cdef uint64_t skipped = tail - self._next
-        self._next = tail
-        self._cached_tail = tail
-        self.discarded = self.discarded + skipped
-        store_release_u64(self._head, tail)
-        return skipped
+    # Discards all unread messages and returns how many.
+    cdef uint64_t skip_to_tail(self) noexcept nogil
+
+    # The slot of the next message holds a later one (word - 1): counts the lost ones, goes on with the oldest left.
+    cdef void _catch_up(self, uint64_t word) noexcept nogil
+    cdef void *_spin(self, int64_t wait_ns) noexcept nogil
 
     # Lets the producer tell a slow consumer from a stuck one.
     cdef inline void heartbeat(self, int64_t now_ns) noexcept nogil:

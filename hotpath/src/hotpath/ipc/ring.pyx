@@ -3,10 +3,12 @@ from enum import IntEnum
 
 from libc.stdint cimport UINT64_MAX, int32_t, uint32_t
 from libc.string cimport memcpy
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from posix.unistd cimport getpid
 
-from hotpath.ipc.atomics cimport compare_exchange_u64, load_acquire_u64, load_relaxed_i64, store_release_u64
+from hotpath.ipc.atomics cimport (
+    compare_exchange_u64, cpu_relax, load_acquire_u64, load_relaxed_i64, store_release_u64,
+)
 from hotpath.ipc.clock cimport monotonic_ns
 from hotpath.ipc.segment cimport (
     KIND_RING,
@@ -25,6 +27,8 @@ from hotpath.ipc.segment cimport (
 from hotpath.ipc.segment import ProducerState, SegmentError
 
 cdef enum:
+    CACHE_LINE = 64
+    SPINS_PER_CLOCK = 32          # how often a wait looks at the clock
     MAX_SLOT_SIZE = 65536
     MAX_RING_BYTES = 0x40000000
 
@@ -44,6 +48,29 @@ cdef uint64_t _own_identity() noexcept nogil:
     return <uint64_t><uint32_t>own_start_ticks() << 32 | <uint64_t>getpid()
 
 
+cdef size_t _stride_of(size_t slot_size) noexcept nogil:
+    """Message and published word, rounded up to whole cache lines."""
+    return (slot_size + RING_WORD_BYTES + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
+
+
+cdef uint64_t _word_of(char *slots, size_t stride, uint64_t capacity, uint64_t position) noexcept nogil:
+    cdef char *end = slots + (position & (capacity - 1)) * stride + stride
+    return load_acquire_u64(<uint64_t *>(end - RING_WORD_BYTES))
+
+
+cdef bint _fits(char *slots, size_t stride, uint64_t capacity, uint64_t head) noexcept nogil:
+    """Whether a consumer can have released exactly the messages before `head`."""
+    cdef uint64_t word = _word_of(slots, stride, capacity, head)
+    # where message `head` belongs is that one, or still the one a lap before, or nothing yet
+    if word != head + 1 and word != (head + 1 - capacity if head >= capacity else 0):
+        return False
+    if head == 0:
+        return True
+    # the last released one is still there, or already the one a lap later
+    word = _word_of(slots, stride, capacity, head - 1)
+    return word == head or word == head + capacity
+
+
 cdef bint _identity_alive(uint64_t identity) noexcept nogil:
     return process_alive_short(<int32_t><uint32_t>identity, <uint32_t>(identity >> 32))
 
@@ -52,19 +79,21 @@ cdef class RingProducer:
     def __cinit__(self, str shm_prefix, str name, size_t slot_size, uint64_t capacity, unsigned int epoch = 0,
                   str symbol = ""):
         cdef Segment segment
-        if slot_size == 0 or slot_size % 64 != 0 or slot_size > MAX_SLOT_SIZE:
-            raise SegmentError(f"ring {name}: slot size {slot_size}; use a multiple of 64 up to {MAX_SLOT_SIZE}")
-        if capacity < 2 or capacity & (capacity - 1) != 0 or capacity > MAX_RING_BYTES // slot_size:
-            raise SegmentError(f"ring {name}: capacity {capacity}; use a power of two from 2 to {MAX_RING_BYTES // slot_size}")
+        cdef size_t stride
+        if slot_size == 0 or slot_size % 8 != 0 or slot_size > MAX_SLOT_SIZE:
+            raise SegmentError(f"ring {name}: slot size {slot_size}; use a multiple of 8 up to {MAX_SLOT_SIZE}")
+        stride = _stride_of(slot_size)
+        if capacity < 2 or capacity & (capacity - 1) != 0 or capacity > MAX_RING_BYTES // stride:
+            raise SegmentError(f"ring {name}: capacity {capacity}; use a power of two from 2 to {MAX_RING_BYTES // stride}")
         segment = create_segment(
-            shm_prefix, name, KIND_RING, <unsigned int>slot_size, capacity, SEGMENT_DATA_OFFSET + slot_size * capacity, epoch
+            shm_prefix, name, KIND_RING, <unsigned int>slot_size, capacity, SEGMENT_DATA_OFFSET + stride * capacity, epoch
         )
         name_instrument(segment, symbol)
         self.segment = segment
         self.slot_size = slot_size
+        self._stride = stride
         self._mask = capacity - 1
         self._slots = segment.base + SEGMENT_DATA_OFFSET
-        self._tail = <uint64_t *>(segment.base + RING_TAIL_OFFSET)
         self._head = <uint64_t *>(segment.base + RING_HEAD_OFFSET)
         self._consumer_id = <uint64_t *>(segment.base + RING_CONSUMER_OFFSET)
         self._consumer_heartbeat = <int64_t *>(segment.base + RING_CONSUMER_OFFSET + 8)
@@ -103,15 +132,25 @@ cdef class RingProducer:
     cdef void mark_closed(self) noexcept nogil:
         self.segment.mark_closed()
 
-    def publish_bytes(self, const unsigned char[::1] data not None) -> bool:
+    def publish_bytes(self, data not None) -> bool:
         """Publishes one message of exactly slot_size bytes. False = the ring is full. Raises ValueError on another size."""
+        cdef const unsigned char[::1] view
+        cdef const unsigned char *source
         cdef void *slot
-        if <size_t>data.shape[0] != self.slot_size:
-            raise ValueError(f"message of {data.shape[0]} bytes for slots of {self.slot_size}")
+        cdef size_t size
+        if type(data) is bytes:  # a memoryview costs more than all the rest
+            source = <const unsigned char *>PyBytes_AS_STRING(data)
+            size = <size_t>PyBytes_GET_SIZE(data)
+        else:
+            view = data
+            size = <size_t>view.shape[0]
+            source = &view[0] if size != 0 else NULL
+        if size != self.slot_size:
+            raise ValueError(f"message of {size} bytes for slots of {self.slot_size}")
         slot = self.claim()
         if slot == NULL:
             return False
-        memcpy(slot, &data[0], self.slot_size)
+        memcpy(slot, source, size)
         self.publish()
         return True
 
@@ -159,36 +198,62 @@ cdef class RingConsumer:
         cdef uint64_t capacity = segment.header.capacity
         cdef uint64_t *consumer_id = <uint64_t *>(segment.base + RING_CONSUMER_OFFSET)
         cdef uint64_t *head_word = <uint64_t *>(segment.base + RING_HEAD_OFFSET)
-        cdef uint64_t *tail_word = <uint64_t *>(segment.base + RING_TAIL_OFFSET)
         cdef uint64_t identity = _own_identity()
-        cdef uint64_t head, tail
+        cdef uint64_t head
+        cdef size_t stride = _stride_of(self.slot_size)
         if start not in ("tail", "head"):
             raise ValueError(f"start={start!r}; use 'tail' (only new messages) or 'head' (unread ones first)")
         require_instrument(segment, self.symbol)
-        if capacity < 2 or capacity & (capacity - 1) != 0 or segment.size != SEGMENT_DATA_OFFSET + self.slot_size * capacity:
+        if capacity < 2 or capacity & (capacity - 1) != 0 or segment.size != SEGMENT_DATA_OFFSET + stride * capacity:
             raise SegmentError(f"{segment.path}: capacity {capacity} does not fit its size; restart its producer")
         _take_place(segment, consumer_id, identity)
         head = load_acquire_u64(head_word)
-        tail = load_acquire_u64(tail_word)
-        if tail - head > capacity:
+        if not _fits(segment.base + SEGMENT_DATA_OFFSET, stride, capacity, head):
             store_release_u64(consumer_id, 0)
-            raise SegmentError(f"{segment.path}: head {head} and tail {tail} contradict each other; restart its producer")
+            raise SegmentError(f"{segment.path}: head {head} contradicts the published slots; restart its producer")
         if self.segment is not None:
             self.discarded += self.backlog()
             compare_exchange_u64(self._consumer_id, self._identity, 0)
         self.segment = segment
         self._identity = identity
+        self._stride = stride
         self._mask = capacity - 1
         self._slots = segment.base + SEGMENT_DATA_OFFSET
-        self._tail = tail_word
         self._head = head_word
         self._consumer_id = consumer_id
         self._consumer_heartbeat = <int64_t *>(segment.base + RING_CONSUMER_OFFSET + 8)
         self._next = head
-        self._cached_tail = tail
         self.heartbeat(monotonic_ns())
         if start == "tail":
             self.skip_to_tail()
+
+    cdef uint64_t backlog(self) noexcept nogil:
+        cdef uint64_t there = 0
+        cdef uint64_t beyond = self._mask + 2
+        cdef uint64_t middle
+        # published in order, so a message that is there has all earlier ones before it
+        while beyond - there > 1:
+            middle = there + (beyond - there) // 2
+            if self.has_backlog(middle):
+                there = middle
+            else:
+                beyond = middle
+        return there
+
+    cdef uint64_t skip_to_tail(self) noexcept nogil:
+        cdef uint64_t skipped = self.backlog()
+        self._next = self._next + skipped
+        self.discarded = self.discarded + skipped
+        store_release_u64(self._head, self._next)
+        return skipped
+
+    cdef void _catch_up(self, uint64_t word) noexcept nogil:
+        # the oldest message that can still be there
+        cdef uint64_t lost = word - (self._mask + 1) - self._next
+        self._next = self._next + lost
+        self.lapped = self.lapped + lost
+        self.discarded = self.discarded + lost
+        store_release_u64(self._head, self._next)
 
     def reattach(self, str start = "head") -> bool:
         """Moves to the ring that superseded this one; False = there is none yet.
@@ -207,14 +272,31 @@ cdef class RingConsumer:
         self._bind(segment, start)
         return True
 
-    def poll_bytes(self) -> bytes | None:
-        """Takes the oldest unread message; None = none."""
+    def poll_bytes(self, int64_t wait_ns = 0) -> bytes | None:
+        """Takes the oldest unread message; waits up to wait_ns for one, spinning without the GIL. None = none."""
         cdef void *slot = self.poll()
+        if slot == NULL and wait_ns > 0:
+            with nogil:
+                slot = self._spin(wait_ns)
         if slot == NULL:
             return None
         data = PyBytes_FromStringAndSize(<char *>slot, self.slot_size)
         self.release()
         return data
+
+    cdef void *_spin(self, int64_t wait_ns) noexcept nogil:
+        cdef int64_t deadline = monotonic_ns() + wait_ns
+        cdef void *slot = self.poll()
+        cdef int spins = 0
+        while slot == NULL:
+            cpu_relax()
+            spins += 1
+            if spins == SPINS_PER_CLOCK:
+                spins = 0
+                if monotonic_ns() >= deadline:
+                    return self.poll()
+            slot = self.poll()
+        return slot
 
     def skip_unread(self) -> int:
         """Discards all unread messages and returns how many."""

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from hotpath.ipc.atomics cimport load_acquire_u32, store_release_i64
 
 cdef enum:
-    SEGMENT_VERSION = 2
+    SEGMENT_VERSION = 3
     SEGMENT_DATA_OFFSET = 4096    # data starts on its own page; the control lines of each kind lie below it
 
 cdef enum SegmentKind:

@@ -148,7 +148,7 @@ cdef class StrategyRunner:
         cdef const BookEvent* event
         cdef BookEvent newest
         cdef bint held = False
-        cdef bint conflate = self.books.backlog() >= BACKLOG_TO_CONFLATE
+        cdef bint conflate = self.books.has_backlog(BACKLOG_TO_CONFLATE)
         cdef int taken = 0
         while taken < BOOKS_PER_PASS:
             event = <const BookEvent*>self.books.poll()
