@@ -3,8 +3,7 @@ that its idle threads take nothing from the others.
 
 The program answers `{"do": "open", ...}`, `{"do": "throughput"}` and `{"do": "latency"}`. A round is
 `{"ns": 123, "cpu_ns": 120, "observed": {"trades": 1}, "latency": {"p50": 90, ...}}` with null for what was not
-measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round.
-`{"error": "..."}` says what went wrong. It ends when its input does.
+measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round. `{"error": "..."}` says what went wrong. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class PeerProcess:
                     stdout=subprocess.PIPE,
                     stderr=stream,
                     text=True,
-                    start_new_session=True,
+                    process_group=0,  # of this session: should we be killed, the kernel ends it although it is stopped
                     env=None if env is None else {**os.environ, **env},
                 )
             except OSError as error:

@@ -14,9 +14,14 @@ from benchmarks.peer_process import PeerSession
 
 NAME = "aeron ipc"
 LIBRARY = "1.51.0"
-_MESSAGE_BYTES = 64
-_TERM_BYTES = 1 << 16
-VERSION = f"{LIBRARY} Java client, SHARED driver backing off, clients spin, {_MESSAGE_BYTES} B, term {_TERM_BYTES >> 10} KiB"
+# a log that stays in the cache for the round trip; one that the writer does not fill for the rate
+_TERM_BYTES = {
+    "ring-round-trip": 1 << 20,
+    "ring-open-loop": 1 << 24,
+    "ring-open-loop-fast": 1 << 24,
+    "ring-one-way": 1 << 24,
+}
+VERSION = f"{LIBRARY} Java client, SHARED driver backing off, clients spin"
 _FLAGS = (
     "-Xms512m",
     "-Xmx512m",
@@ -51,8 +56,8 @@ class _Rings:
                 threads={"ping": machine.cpu, "pong": machine.peer_cpu},
                 settings={
                     "folder": str(self._folder),
-                    "message_bytes": str(_MESSAGE_BYTES),
-                    "term_bytes": str(_TERM_BYTES),
+                    "term_bytes": str(_TERM_BYTES[work.kind]),
+                    "per_second": str(work.statistics.get("per_second", 0)),
                 },
             )
         except BaseException:
@@ -70,4 +75,4 @@ class _Rings:
         shutil.rmtree(self._folder, ignore_errors=True)  # what a killed driver leaves behind
 
 
-SESSIONS: Mapping[str, OpenSession] = {"ring-round-trip": _Rings, "ring-one-way": _Rings}
+SESSIONS: Mapping[str, OpenSession] = dict.fromkeys(_TERM_BYTES, _Rings)

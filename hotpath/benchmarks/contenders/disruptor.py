@@ -11,6 +11,8 @@ from benchmarks.peer_process import PeerSession
 NAME = "disruptor"
 LIBRARY = "4.0.0"
 VERSION = f"{LIBRARY}, busy spin, two threads of one JVM"
+# a ring that stays in the cache for the round trip; one that the writer does not fill for the rate
+_SLOTS = {"ring-round-trip": 1 << 10, "ring-open-loop": 1 << 16, "ring-open-loop-fast": 1 << 16, "ring-one-way": 1 << 16}
 _FLAGS = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
 
 
@@ -27,8 +29,8 @@ def _open(work: Work, machine: Machine) -> PeerSession:
         flags=_FLAGS,
         cpus=java_peer.all_cpus(machine),
         threads={"ping": machine.cpu, "pong": machine.peer_cpu},
-        settings={"slots": str(work.payload)},
+        settings={"slots": str(_SLOTS[work.kind]), "per_second": str(work.statistics.get("per_second", 0))},
     )
 
 
-SESSIONS: Mapping[str, OpenSession] = {"ring-round-trip": _open, "ring-one-way": _open}
+SESSIONS: Mapping[str, OpenSession] = dict.fromkeys(_SLOTS, _open)

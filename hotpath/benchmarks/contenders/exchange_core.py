@@ -13,7 +13,7 @@ _MODULE = "exchange-core"
 _PACKAGES = ("java.lang", "java.lang.reflect", "java.nio", "java.util", "jdk.internal.ref", "sun.nio.ch")
 # its libraries reach into the JDK
 _OPEN = tuple(f"--add-opens=java.base/{each}=ALL-UNNAMED" for each in _PACKAGES)
-_FLAGS = ("-Xms4g", "-Xmx4g", "-XX:+UseParallelGC", *_OPEN)
+_FLAGS = ("-Xms2g", "-Xmx2g", "-Xmn1500m", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", *_OPEN)
 _RING = 2048
 _PACED_PER_SECOND = 500_000
 
@@ -22,7 +22,7 @@ class Direct:
     """OrderBookDirectImpl, one thread."""
 
     NAME = "exchange-core direct"
-    VERSION = f"{LIBRARY}, ParallelGC"
+    VERSION = f"{LIBRARY}, SerialGC"
 
     def __init__(self) -> None:
         self.SESSIONS: Mapping[str, OpenSession] = {"matching": self._open}
@@ -46,7 +46,7 @@ class Pipeline:
     than two CPUs, so its paced latencies here are the scheduler's, not its own."""
 
     NAME = "exchange-core pipeline"
-    VERSION = f"{LIBRARY}, ParallelGC, YIELDING, ring {_RING}; latency: open loop at {_PACED_PER_SECOND:,}/s, 5 threads"
+    VERSION = f"{LIBRARY}, SerialGC, YIELDING, ring {_RING}; latency: open loop at {_PACED_PER_SECOND:,}/s, 5 threads"
 
     def __init__(self) -> None:
         self.SESSIONS: Mapping[str, OpenSession] = {"matching": self._open}

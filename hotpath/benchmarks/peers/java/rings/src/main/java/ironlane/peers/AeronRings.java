@@ -10,27 +10,30 @@ import io.aeron.driver.ThreadingMode;
 import io.aeron.logbuffer.BufferClaim;
 import io.aeron.logbuffer.FragmentHandler;
 import io.aeron.logbuffer.Header;
-import java.io.File;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.agrona.DirectBuffer;
+import org.agrona.MutableDirectBuffer;
 import org.agrona.concurrent.BackoffIdleStrategy;
 
 /**
  * Aeron IPC between two processes. This one measures and holds the media driver (one thread, which backs off); the other
- * one, started from here with the same class path and flags, is `AeronRings pong FOLDER KIND MESSAGE_BYTES`.
+ * one, started from here with the same class path and flags, is `AeronRings pong FOLDER echo|produce CHANNEL`.
  */
 public final class AeronRings implements Peer {
-    private static final int WARM_UP_ROUNDS = 3;
-    private static final int WARM_UP_MESSAGES = 500_000;
+    private static final int WARM_UP_ROUNDS = 20;
+    private static final int WARM_UP_MESSAGES = 50_000;
+    private static final long WARM_UP_NS = 10_000_000_000L; // on a machine that has no two CPUs to spare
+    private static final int MESSAGE_BYTES = 64;
     private static final int THERE = 1;
     private static final int BACK = 2;
     // both processes are stopped between rounds, and must not be taken for dead meanwhile
     private static final long PATIENCE_S = 24 * 3600;
 
     private final boolean roundTrip;
+    private final int perSecond;
     private final int count;
     private final Latencies latencies;
     private final MediaDriver driver;
@@ -41,11 +44,11 @@ public final class AeronRings implements Peer {
     private volatile boolean closing;
 
     private AeronRings(Opening opening) throws Exception {
-        roundTrip = opening.kind().equals("ring-round-trip");
+        roundTrip = !opening.kind().equals("ring-one-way");
+        perSecond = Integer.parseInt(opening.setting("per_second"));
         count = opening.count();
         latencies = new Latencies(Math.max(count, WARM_UP_MESSAGES), opening.quantiles());
         String folder = opening.setting("folder");
-        int bytes = Integer.parseInt(opening.setting("message_bytes"));
         String channel = "aeron:ipc?term-length=" + opening.setting("term_bytes");
         driver = MediaDriver.launch(new MediaDriver.Context()
                 .aeronDirectoryName(folder)
@@ -57,11 +60,12 @@ public final class AeronRings implements Peer {
                 .publicationUnblockTimeoutNs((PATIENCE_S + 1) * 1_000_000_000L)
                 .warnIfDirectoryExists(false));
         aeron = Aeron.connect(context(folder));
-        pong = start(List.of("pong", folder, opening.kind(), String.valueOf(bytes), channel));
+        pong = start(List.of("pong", folder, roundTrip ? "echo" : "produce", channel));
         pong.onExit().thenAccept(this::ended);
-        out = new Out(aeron, channel, THERE, bytes);
+        out = new Out(aeron, channel, THERE);
         in = new In(aeron, channel, BACK);
-        for (int i = 0; i < WARM_UP_ROUNDS; i++) {
+        long started = System.nanoTime();
+        for (int i = 0; i < WARM_UP_ROUNDS && System.nanoTime() - started < WARM_UP_NS; i++) {
             if (roundTrip) {
                 ping(WARM_UP_MESSAGES);
             } else {
@@ -71,7 +75,7 @@ public final class AeronRings implements Peer {
     }
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length == 5 && arguments[0].equals("pong")) {
+        if (arguments.length == 4 && arguments[0].equals("pong")) {
             Thread thread = new Thread(() -> pong(arguments), "pong");
             thread.setDaemon(true);
             thread.start();
@@ -103,10 +107,8 @@ public final class AeronRings implements Peer {
     private static final class Out {
         private final ExclusivePublication publication;
         private final BufferClaim claim = new BufferClaim();
-        private final int bytes;
 
-        Out(Aeron aeron, String channel, int stream, int bytes) throws InterruptedException {
-            this.bytes = bytes;
+        Out(Aeron aeron, String channel, int stream) throws InterruptedException {
             publication = aeron.addExclusivePublication(channel, stream);
             while (!publication.isConnected()) {
                 Thread.sleep(1);
@@ -114,17 +116,37 @@ public final class AeronRings implements Peer {
         }
 
         void send(long number) {
-            long position = publication.tryClaim(bytes, claim);
-            while (position < 0) {
+            while (!trySend(number)) {
+                Thread.onSpinWait();
+            }
+        }
+
+        boolean trySend(long number) {
+            long position = publication.tryClaim(MESSAGE_BYTES, claim);
+            if (position < 0) {
                 if (position == Publication.CLOSED || position == Publication.NOT_CONNECTED) {
                     throw new IllegalStateException("publication: " + position);
                 }
-                Thread.onSpinWait();
-                position = publication.tryClaim(bytes, claim);
+                return false;
             }
-            claim.buffer().putLong(claim.offset(), number);
+            MutableDirectBuffer buffer = claim.buffer();
+            int offset = claim.offset();
+            for (int i = 0; i < MESSAGE_BYTES; i += Long.BYTES) {
+                buffer.putLong(offset + i, number);
+            }
             claim.commit();
+            return true;
         }
+    }
+
+    /** The number that all bytes of the message are, -1 when they differ. */
+    private static long read(DirectBuffer buffer, int offset) {
+        long number = buffer.getLong(offset);
+        long differences = 0;
+        for (int i = Long.BYTES; i < MESSAGE_BYTES; i += Long.BYTES) {
+            differences |= buffer.getLong(offset + i) ^ number;
+        }
+        return differences == 0 ? number : -1;
     }
 
     /** One direction, this end reads. */
@@ -143,7 +165,7 @@ public final class AeronRings implements Peer {
 
         @Override
         public void onFragment(DirectBuffer buffer, int offset, int length, Header header) {
-            number = buffer.getLong(offset);
+            number = read(buffer, offset);
         }
 
         long receive() {
@@ -175,17 +197,17 @@ public final class AeronRings implements Peer {
 
         @Override
         public void onFragment(DirectBuffer buffer, int offset, int length, Header header) {
-            good += buffer.getLong(offset) == expected++ ? 1 : 0;
+            good += read(buffer, offset) == expected++ ? 1 : 0;
         }
     }
 
     private static void pong(String[] arguments) {
         try (Aeron aeron = Aeron.connect(context(arguments[1]))) {
-            String channel = arguments[4];
+            String channel = arguments[3];
             // the other end waits for this subscription, then for the publication
             In in = new In(aeron, channel, THERE);
-            Out out = new Out(aeron, channel, BACK, Integer.parseInt(arguments[3]));
-            boolean roundTrip = arguments[2].equals("ring-round-trip");
+            Out out = new Out(aeron, channel, BACK);
+            boolean roundTrip = arguments[2].equals("echo");
             while (true) {
                 long number = in.receive();
                 if (roundTrip) {
@@ -209,7 +231,10 @@ public final class AeronRings implements Peer {
 
     @Override
     public Round latency() {
-        return roundTrip ? ping(count) : null;
+        if (!roundTrip) {
+            return null;
+        }
+        return perSecond == 0 ? ping(count) : pingPaced(count);
     }
 
     /** Nothing else would notice for a day. */
@@ -237,6 +262,26 @@ public final class AeronRings implements Peer {
             long number = in.receive();
             latencies.record(System.nanoTime() - before);
             good += number == i ? 1 : 0;
+        }
+        return new Round(null, null, Map.of("messages", good), latencies.quantiles());
+    }
+
+    /** Open loop: every message has its time, and its latency counts from there whatever became of the earlier ones. */
+    private Round pingPaced(int messages) {
+        latencies.clear();
+        long good = 0;
+        int sent = 0;
+        int answered = 0;
+        long gap = 1_000_000_000L / perSecond;
+        long started = System.nanoTime() + gap;
+        while (answered < messages) {
+            if (sent < messages && System.nanoTime() >= started + sent * gap && out.trySend(sent)) {
+                sent++;
+            }
+            if (in.image.poll(in, 1) > 0) {
+                good += in.number == answered ? 1 : 0;
+                latencies.record(System.nanoTime() - (started + answered++ * gap));
+            }
         }
         return new Round(null, null, Map.of("messages", good), latencies.quantiles());
     }

@@ -9,13 +9,39 @@ import java.util.Map;
 
 /** Two rings between two threads of this process: "ping", which measures, and "pong". */
 public final class DisruptorRings implements Peer {
-    private static final int WARM_UP_ROUNDS = 3;
-    private static final int WARM_UP_MESSAGES = 1_000_000;
+    private static final int WARM_UP_ROUNDS = 20;
+    private static final int WARM_UP_MESSAGES = 50_000;
+    private static final long WARM_UP_NS = 10_000_000_000L; // on a machine that has no two CPUs to spare
 
-    /** With its header one cache line, as a slot of the others. */
+    /** A message of 64 bytes, all of them the number of the message. */
     private static final class Slot {
-        long number;
-        long b, c, d, e, f; // the rest of the message
+        private long a;
+        private long b;
+        private long c;
+        private long d;
+        private long e;
+        private long f;
+        private long g;
+        private long h;
+
+        void write(long number) {
+            a = number;
+            b = number;
+            c = number;
+            d = number;
+            e = number;
+            f = number;
+            g = number;
+            h = number;
+        }
+
+        /** -1: its bytes differ. */
+        long read() {
+            long number = a;
+            long differences = (b ^ number) | (c ^ number) | (d ^ number) | (e ^ number);
+            differences |= (f ^ number) | (g ^ number) | (h ^ number);
+            return differences == 0 ? number : -1;
+        }
     }
 
     /** One direction; the reader's position is its own sequence, which the writer waits for. */
@@ -32,20 +58,29 @@ public final class DisruptorRings implements Peer {
 
         void send(long number) {
             long sequence = buffer.next();
-            buffer.get(sequence).number = number;
+            buffer.get(sequence).write(number);
             buffer.publish(sequence);
         }
 
         long receive() throws Exception {
             long sequence = read.get() + 1;
             barrier.waitFor(sequence);
-            long number = buffer.get(sequence).number;
+            return take(sequence);
+        }
+
+        private long take(long sequence) {
+            long number = buffer.get(sequence).read();
             read.set(sequence);
             return number;
+        }
+
+        boolean ready() {
+            return buffer.getCursor() > read.get();
         }
     }
 
     private final boolean roundTrip;
+    private final int perSecond;
     private final int count;
     private final Latencies latencies;
     private final Ring there;
@@ -54,7 +89,8 @@ public final class DisruptorRings implements Peer {
 
     private DisruptorRings(Opening opening) throws Exception {
         int slots = Integer.parseInt(opening.setting("slots"));
-        roundTrip = opening.kind().equals("ring-round-trip");
+        roundTrip = !opening.kind().equals("ring-one-way");
+        perSecond = Integer.parseInt(opening.setting("per_second"));
         count = opening.count();
         latencies = new Latencies(Math.max(count, WARM_UP_MESSAGES), opening.quantiles());
         there = new Ring(slots);
@@ -62,7 +98,8 @@ public final class DisruptorRings implements Peer {
         pong = new Thread(roundTrip ? this::echo : this::produce, "pong");
         pong.setDaemon(true);
         pong.start();
-        for (int i = 0; i < WARM_UP_ROUNDS; i++) {
+        long started = System.nanoTime();
+        for (int i = 0; i < WARM_UP_ROUNDS && System.nanoTime() - started < WARM_UP_NS; i++) {
             if (roundTrip) {
                 ping(WARM_UP_MESSAGES);
             } else {
@@ -82,7 +119,10 @@ public final class DisruptorRings implements Peer {
 
     @Override
     public Round latency() throws Exception {
-        return roundTrip ? ping(count) : null;
+        if (!roundTrip) {
+            return null;
+        }
+        return perSecond == 0 ? ping(count) : pingPaced(count);
     }
 
     @Override
@@ -104,6 +144,26 @@ public final class DisruptorRings implements Peer {
         return new Round(null, null, Map.of("messages", good), latencies.quantiles());
     }
 
+    /** Open loop: every message has its time, and its latency counts from there whatever became of the earlier ones. */
+    private Round pingPaced(int messages) throws Exception {
+        latencies.clear();
+        long good = 0;
+        int sent = 0;
+        int answered = 0;
+        long gap = 1_000_000_000L / perSecond;
+        long started = System.nanoTime() + gap;
+        while (answered < messages) {
+            if (sent < messages && System.nanoTime() >= started + sent * gap && there.buffer.hasAvailableCapacity(1)) {
+                there.send(sent++);
+            }
+            if (back.ready()) {
+                good += back.receive() == answered ? 1 : 0;
+                latencies.record(System.nanoTime() - (started + answered++ * gap));
+            }
+        }
+        return new Round(null, null, Map.of("messages", good), latencies.quantiles());
+    }
+
     /** From the first message to the last; reads whatever is there in one go. */
     private Round consume(int messages) throws Exception {
         there.send(messages);
@@ -118,7 +178,7 @@ public final class DisruptorRings implements Peer {
                 started = System.nanoTime();
             }
             for (; next <= available; next++) {
-                good += back.buffer.get(next).number == expected++ ? 1 : 0;
+                good += back.buffer.get(next).read() == expected++ ? 1 : 0;
             }
             back.read.set(available);
         }
