@@ -52,9 +52,7 @@ def _inputs(layout: Layout, name: str) -> str:
     return digest(sorted(each for each in sources.rglob("*") if each.is_file()), base=sources)
 
 
-def _into(
-    layout: Layout, home: Path, action: Callable[[Layout, Path, StepLog], None]
-) -> Callable[[StepLog], None]:
+def _into(layout: Layout, home: Path, action: Callable[[Layout, Path, StepLog], None]) -> Callable[[StepLog], None]:
     def run(log: StepLog) -> None:
         (home / ".complete").unlink(missing_ok=True)
         home.mkdir(parents=True, exist_ok=True)

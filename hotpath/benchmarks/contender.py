@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-
 # what is kept of every latency distribution (name → rank): enough to plot it
 QUANTILES: Mapping[str, float] = {
     "p1": 0.01,

@@ -3,7 +3,8 @@ that its idle threads take nothing from the others.
 
 The program answers `{"do": "open", ...}`, `{"do": "throughput"}` and `{"do": "latency"}`. A round is
 `{"ns": 123, "cpu_ns": 120, "observed": {"trades": 1}, "latency": {"p50": 90, ...}}` with null for what was not
-measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round. `{"error": "..."}` says what went wrong. It ends when its input does.
+measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round.
+`{"error": "..."}` says what went wrong. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,10 @@ class PeerProcess:
         # a thread, so that waiting for an answer has a time limit
         threading.Thread(target=self._listen, daemon=True).start()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Raises PeerError."""
         stdin = self._process.stdin
@@ -99,23 +104,17 @@ class PeerProcess:
     def close(self) -> None:
         self._signal(signal.SIGCONT)
         if self._process.stdin is not None:
-            try:
+            with suppress(OSError):  # ended before it read everything
                 self._process.stdin.close()
-            except OSError:
-                pass  # ended before it read everything
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            pass
         # whatever it started goes with it
         self._signal(signal.SIGKILL)
         self._process.wait(_END_S)
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            pass
 
     def _tail(self) -> str:
         lines = self._errors.read_text(errors="replace").splitlines()[-_TAIL_LINES:]

@@ -12,7 +12,12 @@ NAME = "disruptor"
 LIBRARY = "4.0.0"
 VERSION = f"{LIBRARY}, busy spin, two threads of one JVM"
 # a ring that stays in the cache for the round trip; one that the writer does not fill for the rate
-_SLOTS = {"ring-round-trip": 1 << 10, "ring-open-loop": 1 << 16, "ring-open-loop-fast": 1 << 16, "ring-one-way": 1 << 16}
+_SLOTS = {
+    "ring-round-trip": 1 << 10,
+    "ring-open-loop": 1 << 16,
+    "ring-open-loop-fast": 1 << 16,
+    "ring-one-way": 1 << 16,
+}
 _FLAGS = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
 
 
