@@ -10,6 +10,7 @@ import argparse
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = sorted(set(options.only or ()) - set(makers))
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: known are {', '.join(makers)}")
+    # a limit on our time ends the other processes too, and what they share
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     cpu, peer = _pin()
     scratch = Path(tempfile.mkdtemp(prefix="ironlane-bench-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)

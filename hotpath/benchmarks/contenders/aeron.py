@@ -14,13 +14,9 @@ from benchmarks.peer_process import PeerSession
 
 NAME = "aeron ipc"
 LIBRARY = "1.51.0"
-# a log that stays in the cache for the round trip; one that the writer does not fill for the rate
-_TERM_BYTES = {
-    "ring-round-trip": 1 << 20,
-    "ring-open-loop": 1 << 24,
-    "ring-open-loop-fast": 1 << 24,
-    "ring-one-way": 1 << 24,
-}
+# a log that the writer does not fill while the driver thread sleeps
+_TERM_BYTES = 1 << 24
+_KINDS = ("ring-round-trip", "ring-open-loop", "ring-open-loop-fast", "ring-one-way")
 VERSION = f"{LIBRARY} Java client, SHARED driver backing off, clients spin"
 _FLAGS = (
     "-Xms512m",
@@ -56,7 +52,7 @@ class _Rings:
                 threads={"ping": machine.cpu, "pong": machine.peer_cpu},
                 settings={
                     "folder": str(self._folder),
-                    "term_bytes": str(_TERM_BYTES[work.kind]),
+                    "term_bytes": str(_TERM_BYTES),
                     "per_second": str(work.statistics.get("per_second", 0)),
                 },
             )
@@ -75,4 +71,4 @@ class _Rings:
         shutil.rmtree(self._folder, ignore_errors=True)  # what a killed driver leaves behind
 
 
-SESSIONS: Mapping[str, OpenSession] = dict.fromkeys(_TERM_BYTES, _Rings)
+SESSIONS: Mapping[str, OpenSession] = dict.fromkeys(_KINDS, _Rings)
