@@ -84,10 +84,15 @@ def _java(layout: Layout, home: Path, log: StepLog) -> None:
     source = home / "source"
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(_sources(layout, "java"), source)
-    goals = ["package", "dependency:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"]
-    log.run(["mvn", "--batch-mode", "--quiet", *goals], cwd=source, timeout=_INSTALL_S, tries=2)
-    jars = list((source / "target").glob("*.jar"))
-    if not jars:
+    command = ["mvn", "--batch-mode", "--quiet", "--strict-checksums", "package"]
+    log.run(command, cwd=source, timeout=_INSTALL_S, tries=2)
+    libraries = home / "lib"
+    shutil.rmtree(libraries, ignore_errors=True)
+    # a class path per module
+    for target in sorted(source.glob("*/target")):
+        module = libraries / target.parent.name
+        module.mkdir(parents=True)
+        for jar in [*target.glob("*.jar"), *target.glob("lib/*.jar")]:
+            shutil.copyfile(jar, module / jar.name)
+    if not libraries.is_dir():
         raise CommandError("maven made no jar")
-    for jar in jars:
-        shutil.copyfile(jar, home / "lib" / jar.name)

@@ -69,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.only or () if not any(_is_meant(name, made) for made in makers)]
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: known are {', '.join(makers)}")
+    # a limit on our time ends the other processes too, and what they share
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     cpu, peer = _pin()
     scratch = Path(tempfile.mkdtemp(prefix="ironlane-bench-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
