@@ -3,7 +3,8 @@ that its idle threads take nothing from the others.
 
 The program answers `{"do": "open", ...}`, `{"do": "throughput"}` and `{"do": "latency"}`. A round is
 `{"ns": 123, "cpu_ns": 120, "observed": {"trades": 1}, "latency": {"p50": 90, ...}}` with null for what was not
-measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round. `{"error": "..."}` says what went wrong. It ends when its input does.
+measured (cpu_ns: CPU time over the same stretch as ns); the whole answer is null when the peer has no such round.
+`{"error": "..."}` says what went wrong. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -140,7 +141,9 @@ class PeerSession:
         if answer is None:
             return None
         ns, cpu_ns = answer["ns"], answer.get("cpu_ns")
-        return Round(ns, answer["observed"], answer["latency"], min(1.0, cpu_ns / ns) if ns and cpu_ns else None)
+        share = min(1.0, cpu_ns / ns) if ns and cpu_ns else None
+        # operations: when it did only so many of the first ones, see Work.prefixes
+        return Round(ns, answer["observed"], answer["latency"], share, answer.get("operations"))
 
 
 def exported(work: Work, machine: Machine) -> dict[str, Any]:
