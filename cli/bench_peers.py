@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,17 +67,75 @@ def _python(layout: Layout, home: Path, log: StepLog) -> None:
     log.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(home)], timeout=120)
     pip = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install", "--require-hashes"]
     quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+    lock = layout.requirements / "peers.txt"
     log.say("installing packages")
-    log.run([*pip, *quiet, "-r", str(layout.requirements / "peers.txt")], timeout=_INSTALL_S, tries=3)
+    try:
+        log.run([*pip, *quiet, "-r", str(lock)], timeout=_INSTALL_S, tries=2)
+        return
+    except CommandError:
+        log.say("not all packages can be installed, trying each")
+    # the lock is complete, so none of them needs to look for others; what then lacks something says so when it is run
+    failed = []
+    locked = locked_packages(lock.read_text())
+    for name, requirement in locked.items():
+        one = home / "requirement.txt"
+        one.write_text(requirement)
+        try:
+            log.run([*pip, *quiet, "--no-deps", "-r", str(one)], timeout=_INSTALL_S)
+        except CommandError:
+            failed.append(name)
+    if len(failed) == len(locked):
+        raise CommandError("none of the packages could be installed")
+    if failed:
+        log.say(f"without {', '.join(failed)}")
+
+
+def locked_packages(lock: str) -> dict[str, str]:
+    """The parts of a requirements file by package: its version and its digests."""
+    parts: dict[str, str] = {}
+    name = ""
+    for line in lock.splitlines(keepends=True):
+        if not line[0].isspace():
+            name = line.partition("==")[0]
+            parts[name] = ""
+        parts[name] += line
+    return parts
 
 
 def _rust(layout: Layout, home: Path, log: StepLog) -> None:
-    log.say("compiling")
-    source = home / "source"
-    shutil.rmtree(source, ignore_errors=True)
+    source, target, programs = home / "source", home / "target", home / "bin"
+    for folder in (source, programs):
+        shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(_sources(layout, "rust"), source)
-    env = {**os.environ, "CARGO_TARGET_DIR": str(home / "target")}
-    log.run(["cargo", "build", "--release", "--quiet"], cwd=source, env=env, timeout=_INSTALL_S, tries=2)
+    programs.mkdir()
+    manifest = tomllib.loads((source / "Cargo.toml").read_text())
+    features = {each["name"]: ",".join(each["required-features"]) for each in manifest["bin"]}
+    build = ["cargo", "build", "--release", "--quiet"]
+    env = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+    log.say("compiling")
+    try:
+        log.run([*build, "--bins", "--features", ",".join(features.values())], cwd=source, env=env, timeout=_INSTALL_S)
+        built = list(features)
+    except CommandError:
+        log.say("not all programs can be built, trying each")
+        built = [
+            name for name in features if _built([*build, "--bin", name, "--features", features[name]], source, env, log)
+        ]
+    if not built:
+        raise CommandError("none of the programs could be built")
+    for name in built:
+        shutil.copy2(target / "release" / name, programs / name)
+    shutil.rmtree(target)
+    if len(built) < len(features):
+        log.say(f"without {', '.join(sorted(set(features) - set(built)))}")
+
+
+def _built(command: list[str], source: Path, env: dict[str, str], log: StepLog) -> bool:
+    try:
+        log.run(command, cwd=source, env=env, timeout=_INSTALL_S)
+    except CommandError:
+        return False
+    return True
 
 
 def _java(layout: Layout, home: Path, log: StepLog) -> None:

@@ -69,6 +69,10 @@ class Skipped:
     case: str = ""
 
 
+class UnfitError(Exception):
+    """Raised when a session is opened: the contender does this kind of work, but not this one, and why."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where things run. cpu and peer_cpu: to pin to, None = not possible; cpus: all that may be used; libraries: the
@@ -113,6 +117,7 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
+# raises UnfitError
 OpenSession = Callable[[Work, Machine], Session]
 
 

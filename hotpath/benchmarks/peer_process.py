@@ -180,7 +180,9 @@ class PeerSession:
         if answer is None:
             return None
         ns, cpu_ns = answer["ns"], answer.get("cpu_ns")
-        return Round(ns, answer["observed"], answer["latency"], min(1.0, cpu_ns / ns) if ns and cpu_ns else None)
+        share = min(1.0, cpu_ns / ns) if ns and cpu_ns else None
+        # operations: when it did only so many of the first ones, see Work.prefixes
+        return Round(ns, answer["observed"], answer["latency"], share, answer.get("operations"))
 
 
 def exported(work: Work, machine: Machine) -> dict[str, Any]:

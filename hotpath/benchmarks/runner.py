@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from benchmarks.contender import Contender, Machine, OpenSession, Round, Session, Work
+from benchmarks.contender import Contender, Machine, OpenSession, Round, Session, UnfitError, Work
 
 WARM_UP_ROUNDS = 1
 Progress = Callable[[str], None]
@@ -193,7 +193,10 @@ def _open(
     machine: Machine,
     taking_part: list[tuple[Outcome, Session]],
 ) -> None:
-    taking_part.append((outcome, open_session(work, machine)))
+    try:
+        taking_part.append((outcome, open_session(work, machine)))
+    except UnfitError as reason:
+        outcome.missing = str(reason)
 
 
 def _repeat(work: Work, outcome: Outcome, session: Session, warm_up: bool) -> None:

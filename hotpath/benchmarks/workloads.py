@@ -25,6 +25,8 @@ _WARM_UP_SHARE = 0.1  # of a tick-to-order round, before its measured stretch
 _PACE = 10_000
 _FAST_PACE = 500_000
 _ONE_CPU = "needs two CPUs: two spinning processes on one measure its scheduler"
+# first commands, for what takes microseconds for each
+SHORT_FLOWS = (20_000, 100_000)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class Workloads:
             flow.expected,
             flow,
             flow.statistics,
+            prefixes={count: OrderFlow(mix, count).expected for count in SHORT_FLOWS if count < flow.count},
         )
 
     def _synthetic_feed(self) -> Feed:
