@@ -1,8 +1,9 @@
 """What a benchmark asks of a contender.
 
-A contender is one module in `benchmarks.contenders`. It names itself (`NAME`, `VERSION`), says why it cannot run here
-(`missing()`, None = it can) and offers a session per kind of work it can do (`SESSIONS`). Sessions of all contenders
-for one piece of work are prepared first, then their rounds alternate in one process on one CPU.
+A contender is one module in `benchmarks.contenders`, or one entry of a module's `CONTENDERS`. It names itself (`NAME`,
+`VERSION`), says why it cannot run here (`missing(machine)`, None = it can) and offers a session per kind of work it can
+do (`SESSIONS`). Sessions of all contenders for one piece of work are prepared first, then their rounds alternate on one
+CPU.
 """
 
 from __future__ import annotations
@@ -114,10 +115,10 @@ OpenSession = Callable[[Work, Machine], Session]
 
 
 class Contender(Protocol):
-    """The module."""
+    """A module, or an entry of its `CONTENDERS`. VERSION: of the library, and how it is set up where that matters."""
 
     NAME: str
     VERSION: str
     SESSIONS: Mapping[str, OpenSession]
 
-    def missing(self) -> str | None: ...
+    def missing(self, machine: Machine) -> str | None: ...

@@ -171,7 +171,7 @@ def run_work(
             open_session = contender.SESSIONS.get(work.kind)
             if open_session is None:
                 continue
-            outcome = Outcome(contender.NAME, contender.VERSION, work.operations, contender.missing())
+            outcome = Outcome(contender.NAME, contender.VERSION, work.operations, contender.missing(machine))
             outcomes.append(outcome)
             if outcome.missing is None:
                 _guarded(outcome, partial(_open, outcome, open_session, work, machine, taking_part))

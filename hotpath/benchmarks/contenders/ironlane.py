@@ -29,7 +29,7 @@ VERSION = _version()
 _WAIT_NS = 60_000_000_000
 
 
-def missing() -> str | None:
+def missing(machine: Machine) -> str | None:
     return None
 
 

@@ -11,7 +11,7 @@ NAME = "ironlane, looking ahead"
 VERSION = ironlane.VERSION
 
 
-def missing() -> str | None:
+def missing(machine: Machine) -> str | None:
     return None
 
 
