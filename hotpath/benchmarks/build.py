@@ -17,7 +17,7 @@ import hotpath
 from benchmarks import native
 
 HERE = Path(native.__file__).resolve().parent
-MODULES = ("samples", "order_flow", "matching", "book_scale", "feed", "order_entry", "ring_loops")
+MODULES = ("samples", "order_flow", "matching", "book_scale", "itch_day", "feed", "order_entry", "ring_loops")
 # inlined engine code must be compiled here as it is in the wheel
 COMPILE_ARGS = ("-std=gnu11", "-Wall", "-Wno-unused-function", "-Wno-unreachable-code", "-O2", "-g0", "-fno-plt")
 DIRECTIVES = {
@@ -30,7 +30,7 @@ DIRECTIVES = {
     "overflowcheck": False,
     "freethreading_compatible": True,
 }
-GATE_MODULES = ("samples", "order_flow", "matching", "feed", "order_entry", "gate_loops")
+GATE_MODULES = ("samples", "order_flow", "matching", "itch_day", "feed", "order_entry", "gate_loops")
 _TIMEOUT_S = 600
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.contender import OpenSession
+from benchmarks.contender import Machine, OpenSession
 from benchmarks.contenders import ironlane
 
 NAME = "ironlane, looking ahead"
