@@ -46,7 +46,7 @@ MODULES = {
     },
     "feed.book_builder": {"apply", "take_message", "take_execution", "take_priced_execution", "changed_state"},
     "feed.market_builder": {
-        "take",
+        "take_one",
         "take_frames",
         "take_market_message",
         "take_message",

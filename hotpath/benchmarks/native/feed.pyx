@@ -99,7 +99,7 @@ cdef class BuildRun:
                 if <size_t>(end - p) < length:
                     break
                 started = monotonic_ns()
-                self.market.take(p, length)
+                self.market.take_one(p, length)
                 self.samples.record(monotonic_ns() - started)
                 p += length
         return self.counts(before)

@@ -51,7 +51,7 @@ cdef class MarketBuilder:
     cdef MarketCounters market
 
     # One message. Returns BookChange bits.
-    cdef int take(self, const uint8_t* message, size_t length) noexcept nogil
+    cdef int take_one(self, const uint8_t* message, size_t length) noexcept nogil
     # Messages each after its length (u16, big-endian). Returns where the last whole one ends.
     cdef const uint8_t* take_frames(self, const uint8_t* p, const uint8_t* end) noexcept nogil
     cdef const PriceLevels* levels_for(self, const uint8_t* message, size_t length) noexcept nogil

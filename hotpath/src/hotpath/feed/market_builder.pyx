@@ -117,7 +117,7 @@ cdef class MarketBuilder:
 
     # ---- messages ------------------------------------------------------------------------------------------------
 
-    cdef int take(self, const uint8_t* message, size_t length) noexcept nogil:
+    cdef int take_one(self, const uint8_t* message, size_t length) noexcept nogil:
         cdef int rc = itch_check(message, length)
         cdef uint16_t locate
         cdef Instrument* instrument
@@ -238,7 +238,7 @@ cdef class MarketBuilder:
             if done + AHEAD_TAIL < seen:
                 ahead_tail(&ring[(done + AHEAD_TAIL) & AHEAD_MASK], pool)
             message = ring[done & AHEAD_MASK].message
-            self.take(message, load_be16(message - FRAME_PREFIX))
+            self.take_one(message, load_be16(message - FRAME_PREFIX))
             done += 1
 
     cdef const PriceLevels* levels_for(self, const uint8_t* message, size_t length) noexcept nogil:
@@ -302,7 +302,7 @@ cdef class MarketBuilder:
         """One message without its length. Returns its BookChange bits: 1 book, 2 print, 4 trading state, 8 does not fit
         the book, 16 directory conflict."""
         self.require_idle()
-        return self.take(<const uint8_t*>PyBytes_AS_STRING(message), <size_t>PyBytes_GET_SIZE(message))
+        return self.take_one(<const uint8_t*>PyBytes_AS_STRING(message), <size_t>PyBytes_GET_SIZE(message))
 
     # Each is the ITCH message of its name, by position only: half the cost of a call with names. All return an
     # ApplyStatus as int (0 = applied) and raise LookupError when the locate has no book.
