@@ -22,6 +22,7 @@ MODULES = (
     "order_flow",
     "matching",
     "book_scale",
+    "itch_day",
     "feed",
     "order_entry",
     "ring_loops",
@@ -42,7 +43,7 @@ DIRECTIVES = {
     "overflowcheck": False,
     "freethreading_compatible": True,
 }
-GATE_MODULES = ("samples", "order_flow", "matching", "feed", "order_entry", "gate_loops")
+GATE_MODULES = ("samples", "order_flow", "matching", "itch_day", "feed", "order_entry", "gate_loops")
 _TIMEOUT_S = 600
 
 

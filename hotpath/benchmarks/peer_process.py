@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contender import Machine, Round, Work
+from benchmarks.itch_feed import Feed
 
 _ANSWER_S = 600.0
 _END_S = 5.0
@@ -189,13 +190,16 @@ def exported(work: Work, machine: Machine) -> dict[str, Any]:
     """The work's input as a file, written once, with the numbers that describe it: what every peer is opened with.
 
     matching: packed `Command` structs (native/order_flow.pxd), `prefill` of them before the timed `count`;
-    book-building and decoding: ITCH messages, each after its length (u16 big-endian).
+    book-building, book-per-message and itch-decoding: ITCH messages, each after its length (u16 big-endian), of
+    `symbols` symbols with stock locates up to `max_locate` and at most `peak_orders` resting orders over all of them.
     """
     opening: dict[str, Any] = {"work": work.name, "kind": work.kind, "count": work.operations}
     if work.kind == "matching":
         data, more = work.payload.commands_bytes, {"prefill": work.payload.prefill}
     else:
-        data, more = lambda: work.payload.data, {"symbol": work.payload.symbol, "locate": work.payload.locate}
+        feed: Feed = work.payload
+        data = lambda: feed.data
+        more = {"symbols": len(feed.symbols), "max_locate": max(feed.symbols), "peak_orders": feed.peak_orders}
     file = machine.scratch / f"{work.name}.bin"
     if not file.exists():
         file.write_bytes(data())

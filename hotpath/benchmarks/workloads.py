@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.contender import Skipped, Work
-from benchmarks.native import feed as native_feed
+from benchmarks.itch_feed import Feed, synthetic_feed
 from benchmarks.native.book_scale import ScaleFlow
 from benchmarks.native.order_flow import OrderFlow
 from benchmarks.native.tick_flow import MESSAGES_PER_TRIGGER
-from benchmarks.recorded import Feed, recorded_feed
+from benchmarks.recorded import recorded_feed
 from benchmarks.recovery import book_works, role_works
 from benchmarks.tick_to_order.session import Offered
 
@@ -34,7 +34,13 @@ class Scale:
     """Sizes of the inputs and number of repeats."""
 
     commands: int
-    messages: int
+    day_messages: int
+    day_symbols: int
+    day_orders: int
+    decoded_messages: int
+    called_messages: int
+    symbols_messages: int
+    symbols_orders: int
     scale_messages: int
     frames: int
     round_trips: int
@@ -49,7 +55,13 @@ class Scale:
 
 FULL = Scale(
     commands=3_000_000,
-    messages=5_000_000,
+    day_messages=20_000_000,
+    day_symbols=500,
+    day_orders=250_000,
+    decoded_messages=2_000_000,
+    called_messages=300_000,
+    symbols_messages=3_000_000,
+    symbols_orders=100_000,
     scale_messages=2_000_000,
     frames=10_000_000,
     round_trips=300_000,
@@ -63,7 +75,13 @@ FULL = Scale(
 )
 QUICK = Scale(
     commands=200_000,
-    messages=300_000,
+    day_messages=300_000,
+    day_symbols=50,
+    day_orders=5_000,
+    decoded_messages=300_000,
+    called_messages=50_000,
+    symbols_messages=100_000,
+    symbols_orders=10_000,
     scale_messages=200_000,
     frames=500_000,
     round_trips=20_000,
@@ -76,6 +94,9 @@ QUICK = Scale(
     rates=(10_000, 100_000),
 )
 
+_SYMBOLS = (1, 100, 1_000, 8_000)  # of book-symbols
+_CALLED_ORDERS = 1_000
+_PREFIXES = (300_000, 2_000_000)  # for contenders that would take minutes for all messages
 _BOOK_SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000, "2m": 2_000_000}
 # which order a message names: in markets mostly a young one; any with the same chance is the worst case
 _BOOK_AGES = {"young": "log-uniform", "any": "uniform"}
@@ -87,21 +108,21 @@ _FLOWS = {
 
 
 class Workloads:
-    """Makes work; the synthetic feed is generated once for decoding and for building."""
+    """Makes work."""
 
     def __init__(self, scale: Scale, recorded: Path | None, cpus: int) -> None:
         self._scale = scale
         self._recorded_file = recorded
         self._cpus = cpus
-        self._synthetic: Feed | None = None
-        self._recorded: Feed | None = None
 
     def makers(self) -> Mapping[str, Callable[[], Work | Skipped]]:
         return {
             "matching-a": lambda: self._matching("A"),
             "matching-b": lambda: self._matching("B"),
-            "book-synthetic": lambda: self._book("book-synthetic", self._synthetic_feed(), "synthetic"),
+            "book-day": self._book_day,
             "book-recorded": self._book_recorded,
+            "book-per-message": self._book_per_message,
+            **{f"book-symbols-{count}": partial(self._book_symbols, count) for count in _SYMBOLS},
             **{
                 f"book-scale-{age}-{size}": partial(self._book_scale, age, size)
                 for age in _BOOK_AGES
@@ -133,27 +154,31 @@ class Workloads:
             prefixes={count: OrderFlow(mix, count).expected for count in SHORT_FLOWS if count < flow.count},
         )
 
-    def _synthetic_feed(self) -> Feed:
-        if self._synthetic is None:
-            made = native_feed.SyntheticFeed(self._scale.messages, 10_000)
-            self._synthetic = Feed(
-                native_feed.SYMBOL, native_feed.LOCATE, made.data, made.messages, made.expected, made.statistics
-            )
-        return self._synthetic
-
-    def _book(self, name: str, feed: Feed, what: str) -> Work:
-        expected = {key: value for key, value in feed.expected.items() if key != "reference_sum"}
-        title = f"ITCH bytes to L3 book, {what}"
-        return Work(name, title, "book-building", "messages", feed.messages, expected, feed, feed.statistics)
+    def _book_day(self) -> Work:
+        scale = self._scale
+        feed = synthetic_feed(scale.day_messages, scale.day_symbols, scale.day_orders, _PREFIXES)
+        title = f"ITCH bytes to L3 books, synthetic day of {scale.day_symbols} symbols"
+        return _book("book-day", title, "book-building", feed)
 
     def _book_recorded(self) -> Work | Skipped:
         file = self._recorded_file
         if file is None or not file.is_file():
             where = "no file was given or found" if file is None else f"{file} is not there"
             return Skipped("book-recorded", "ITCH bytes to L3 book, recorded session", f"{where} (--recorded FILE)")
-        if self._recorded is None:
-            self._recorded = recorded_feed(file)
-        return self._book("book-recorded", self._recorded, f"recorded session {self._recorded.symbol}")
+        feed = recorded_feed(file)
+        (symbol,) = feed.symbols.values()
+        return _book("book-recorded", f"ITCH bytes to L3 book, recorded session {symbol}", "book-building", feed)
+
+    def _book_per_message(self) -> Work:
+        feed = synthetic_feed(self._scale.called_messages, 1, _CALLED_ORDERS)
+        title = "L3 book, one call from Python per message"
+        return _book("book-per-message", title, "book-per-message", feed)
+
+    def _book_symbols(self, symbols: int) -> Work:
+        feed = synthetic_feed(self._scale.symbols_messages, symbols, self._scale.symbols_orders, _PREFIXES)
+        title = "ITCH bytes to L3 books, by number of symbols"
+        case = f"{symbols:,} symbol{'' if symbols == 1 else 's'}"
+        return _book(f"book-symbols-{symbols}", title, "book-building", feed, "book-symbols", case)
 
     def _book_scale(self, age: str, size: str) -> Work:
         flow = ScaleFlow(_BOOK_SIZES[size], self._scale.scale_messages, _BOOK_AGES[age])
@@ -171,10 +196,20 @@ class Workloads:
         )
 
     def _decoding(self) -> Work:
-        feed = self._synthetic_feed()
-        expected = {key: feed.expected[key] for key in ("messages", "reference_sum")}
-        title = "ITCH decode alone, synthetic"
-        return Work("itch-decode", title, "decoding", "messages", feed.messages, expected, feed, feed.statistics)
+        feed = synthetic_feed(
+            self._scale.decoded_messages, self._scale.day_symbols, self._scale.day_orders, _PREFIXES[:1]
+        )
+        return Work(
+            "itch-decode",
+            "ITCH decode alone, synthetic day",
+            "itch-decoding",
+            "messages",
+            feed.messages,
+            _decoded(feed.expected),
+            feed,
+            feed.statistics,
+            prefixes={count: _decoded(expected) for count, expected in feed.prefixes.items()},
+        )
 
     def _order_entry(self) -> Work:
         count = self._scale.frames
@@ -232,3 +267,27 @@ class Workloads:
             group,
             case,
         )
+
+
+def _book(name: str, title: str, kind: str, feed: Feed, group: str = "", case: str = "") -> Work:
+    return Work(
+        name,
+        title,
+        kind,
+        "messages",
+        feed.messages,
+        _built(feed.expected),
+        feed,
+        feed.statistics,
+        group=group,
+        case=case,
+        prefixes={count: _built(expected) for count, expected in feed.prefixes.items()},
+    )
+
+
+def _built(expected: Mapping[str, int]) -> dict[str, int]:
+    return {key: value for key, value in expected.items() if key != "reference_sum"}
+
+
+def _decoded(expected: Mapping[str, int]) -> dict[str, int]:
+    return {key: expected[key] for key in ("messages", "reference_sum")}

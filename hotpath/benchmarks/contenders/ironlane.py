@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from benchmarks.contender import Machine, OpenSession, Round, Work
 from benchmarks.echo_process import RingPair
+from benchmarks.itch_feed import Feed, messages
+from benchmarks.market import market_counts, market_for
 from benchmarks.native.book_scale import ScaleRun
 from benchmarks.native.feed import BuildRun, DecodeRun
 from benchmarks.native.matching import MatchingRun
@@ -15,8 +19,11 @@ from benchmarks.native.ring_loops import consume, ping, ping_paced
 from benchmarks.native.samples import Samples
 from benchmarks.recovery import SESSIONS as RECOVERY
 from benchmarks.tick_to_order.ironlane import fused
+from hotpath.feed.market_builder import MarketBuilder
+from hotpath.protocols import itch
 
 NAME = "ironlane"
+_BATCH_BYTES = 1 << 16
 
 
 def _version() -> str:
@@ -57,17 +64,43 @@ class _BookBuilding:
     in_process = True
 
     def __init__(self, work: Work, machine: Machine) -> None:
-        self._feed = work.payload
+        self._feed: Feed = work.payload
         self._samples = Samples(work.operations)
-        self._run = BuildRun(self._feed.symbol, self._feed.locate, 1 << 17, self._samples)
+        self._run = BuildRun(market_for(self._feed), self._samples)
 
     def throughput(self) -> Round:
-        ns, observed = self._run.round(self._feed.data, False)
+        ns, observed = self._run.batch(self._feed.data, _BATCH_BYTES)
         return Round(ns, observed)
 
     def latency(self) -> Round:
-        _, observed = self._run.round(self._feed.data, True)
+        observed = self._run.each(self._feed.data)
         return Round(None, observed, self._samples.percentiles())
+
+    def close(self) -> None:
+        pass
+
+
+class _BookPerMessage:
+    """One call from Python per message, each with its arguments made beforehand."""
+
+    in_process = True
+
+    def __init__(self, work: Work, machine: Machine) -> None:
+        self._feed: Feed = work.payload
+        self._market = market_for(self._feed)
+        self._calls = [_call(self._market, each) for each in messages(self._feed.data)]
+
+    def throughput(self) -> Round:
+        self._market.reset()
+        before = self._market.stats()["inconsistent"]
+        started = time.perf_counter_ns()
+        for call, arguments in self._calls:
+            call(*arguments)
+        ns = time.perf_counter_ns() - started
+        return Round(ns, market_counts(self._market, len(self._calls), before))
+
+    def latency(self) -> None:
+        return None  # a call takes less than the timer
 
     def close(self) -> None:
         pass
@@ -93,15 +126,40 @@ class BookScale:
         pass
 
 
+def _call(market: MarketBuilder, message: bytes) -> tuple[Callable[..., int], tuple[Any, ...]]:
+    """The method of a message's type; what has none of its own is given as it came."""
+    match itch.decode(message):
+        case itch.AddOrder() | itch.AddOrderAttributed() as m:
+            return market.add, (m.stock_locate, m.order_ref, m.side, m.price, m.shares)
+        case itch.OrderExecuted() as m:
+            return market.execute, (m.stock_locate, m.order_ref, m.executed_shares)
+        case itch.OrderExecutedWithPrice() as m:
+            printable = m.printable == "Y"
+            return market.execute_with_price, (
+                m.stock_locate,
+                m.order_ref,
+                m.executed_shares,
+                m.execution_price,
+                printable,
+            )
+        case itch.OrderCancel() as m:
+            return market.cancel, (m.stock_locate, m.order_ref, m.cancelled_shares)
+        case itch.OrderDelete() as m:
+            return market.delete, (m.stock_locate, m.order_ref)
+        case itch.OrderReplace() as m:
+            return market.replace, (m.stock_locate, m.original_order_ref, m.new_order_ref, m.price, m.shares)
+    return market.apply_message, (message,)
+
+
 class _Decoding:
     in_process = True
 
     def __init__(self, work: Work, machine: Machine) -> None:
-        self._feed = work.payload
+        self._feed: Feed = work.payload
         self._run = DecodeRun()
 
     def throughput(self) -> Round:
-        ns, observed, _ = self._run.round(self._feed.data)
+        ns, observed = self._run.round(self._feed.data)
         return Round(ns, observed)
 
     def latency(self) -> None:
@@ -172,8 +230,9 @@ class _OneWay(RingPair):
 SESSIONS: Mapping[str, OpenSession] = {
     "matching": _Matching,
     "book-building": _BookBuilding,
+    "book-per-message": _BookPerMessage,
     "book-scale": BookScale,
-    "decoding": _Decoding,
+    "itch-decoding": _Decoding,
     "order-entry": _OrderEntry,
     "ring-round-trip": _RoundTrip,
     "ring-open-loop": _OpenLoop,

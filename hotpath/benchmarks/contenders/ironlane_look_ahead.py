@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.contender import OpenSession
+from benchmarks.contender import Machine, OpenSession
 from benchmarks.contenders import ironlane
 
 NAME = "ironlane, looking ahead"
 VERSION = ironlane.VERSION
 
 
-def missing() -> str | None:
+def missing(machine: Machine) -> str | None:
     return None
 
 

@@ -26,14 +26,16 @@ COUNTS = {
     "ring": 10_000,
     "risk-gate": 10_000,
 }
-_RESTING = 2_000
+_SYMBOLS, _RESTING, _BATCH_BYTES = 20, 2_000, 1 << 16
 _SLOT_BYTES, _SLOTS = 64, 1024
 Run = Callable[[], object]
 
 
 def _makers() -> Mapping[str, Callable[[int], Run]]:
     """From a number of operations to something that does them and can be repeated."""
-    from benchmarks.native.feed import LOCATE, SYMBOL, BuildRun, DecodeRun, SyntheticFeed
+    from benchmarks.itch_feed import synthetic_feed
+    from benchmarks.market import market_for
+    from benchmarks.native.feed import BuildRun, DecodeRun
     from benchmarks.native.gate_loops import check_orders, publish_poll
     from benchmarks.native.matching import MatchingRun
     from benchmarks.native.order_entry import EnterOrderRun
@@ -49,11 +51,12 @@ def _makers() -> Mapping[str, Callable[[int], Run]]:
         return lambda: run.round(False)
 
     def book(count: int) -> Run:
-        data, run = SyntheticFeed(count, _RESTING).data, BuildRun(SYMBOL, LOCATE, 2 * _RESTING, none)
-        return lambda: run.round(data, False)
+        feed = synthetic_feed(count, _SYMBOLS, _RESTING)
+        run = BuildRun(market_for(feed), none)
+        return lambda: run.batch(feed.data, _BATCH_BYTES)
 
     def decode(count: int) -> Run:
-        data, run = SyntheticFeed(count, _RESTING).data, DecodeRun()
+        data, run = synthetic_feed(count, _SYMBOLS, _RESTING).data, DecodeRun()
         return lambda: run.round(data)
 
     def encode(count: int) -> Run:

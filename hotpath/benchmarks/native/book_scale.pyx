@@ -271,7 +271,7 @@ cdef class ScaleRun:
                 self.samples.record(monotonic_ns() - before)
 
     def round(self, bint timed):
-        """(ns for the timed messages, what was counted, what they used); timed: each one's latency goes to the samples."""
+        """(ns for the timed messages, what was counted, what they used); timed: latencies go to the samples."""
         cdef Resources before, after
         cdef int64_t ns
         cdef uint64_t shares = 0

@@ -72,7 +72,7 @@ cdef class MatchingRun:
             self.engine.set_self_match_prevention(<unsigned short>owner, SMP_OFF)
 
     def round(self, bint timed):
-        """(ns for the timed commands, what was counted, what they used); timed: each one's latency goes to the samples."""
+        """(ns for the timed commands, what was counted, what they used); timed: latencies go to the samples."""
         cdef Totals totals
         cdef TopOfBook top
         cdef Resources at_start, at_end

@@ -4,8 +4,9 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy
 
 from hotpath.backtest.timed_queue cimport TimedQueue
-from hotpath.feed.book_builder cimport CHANGE_INCONSISTENT, CHANGE_NOT_OURS, BookBuilder
+from hotpath.feed.book_builder cimport BookBuilder
 from hotpath.feed.book_events cimport BookEvents
+from hotpath.feed.itch_book cimport CHANGE_INCONSISTENT, CHANGE_NOT_OURS
 from hotpath.ipc.messages cimport BookEvent
 from hotpath.protocols.moldudp64 cimport MoldBlock, MoldBlocks, MoldHeader, mold_next, mold_open
 

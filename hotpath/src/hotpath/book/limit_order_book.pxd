@@ -1,11 +1,11 @@
-"""What the feed's order book and the matching engine share: price levels in FIFO order over an order pool of their own or one
-shared by many books.
+"""What the feed's order book and the matching engine share: price levels in FIFO order over an order
+pool, their own or one shared by many books.
 
 Prices are Price(4) integers in 1..MAX_PRICE (any price in it, no window); quantities are shares.
 Sides are the wire's characters 'B' and 'S' at the API.
 """
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from hotpath.book.order_pool cimport (
     Order,

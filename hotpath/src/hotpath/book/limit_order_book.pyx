@@ -9,8 +9,6 @@ from hotpath.book.order_store cimport OrderStore
 from hotpath.book.order_store import InvariantError
 from hotpath.book.price_ladder cimport (
     BLOCK_LEVELS,
-    LADDER_HEIGHT,
-    LADDER_SPAN,
     LEAF_BLOCKS,
     RADIX,
     RADIX_BITS,
@@ -359,7 +357,8 @@ cdef class LimitOrderBook:
                 queued += 1
                 if queued > self.pool.capacity:
                     return b"order queue has a cycle"
-                if not order.live or order.book != self.levels.book or order.level != level or order.side != side or order.price != queue.price:
+                if (not order.live or order.book != self.levels.book or order.level != level or order.side != side
+                        or order.price != queue.price):
                     return b"order does not belong to its level"
                 if order.prev != previous:
                     return b"order queue is not doubly linked"

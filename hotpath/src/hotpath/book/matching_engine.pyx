@@ -513,7 +513,7 @@ cdef class MatchingEngine:
                          entry.leaves)
 
     cdef void sort_owner(self, uint16_t owner) noexcept nogil:
-        """An owner's orders by time priority: replacing leaves them in place, for only a mass cancel needs the order."""
+        """An owner's orders by time priority: a replace leaves them in place, for only a mass cancel needs it."""
         cdef Order* orders = self.pool.orders
         cdef OwnerOrders* owned = &self.owners[owner]
         cdef uint32_t width = 1

@@ -1,19 +1,12 @@
 """ITCH 5.0 messages of one instrument into an L3 book. See book_builder.pxd."""
-from libc.stdint cimport int64_t, uint8_t, uint16_t
+from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport memcmp, memcpy
 
 from hotpath.book.limit_order_book cimport TopOfBook
-from hotpath.book.order_book cimport APPLY_OK, Applied, OrderBook
+from hotpath.book.order_book cimport OrderBook
+from hotpath.feed.itch_book cimport CHANGE_INCONSISTENT, CHANGE_NOT_OURS, take_message, void_state
 from hotpath.protocols.codec cimport CODEC_UNKNOWN_TYPE
-from hotpath.protocols.itch cimport (
-    ITCH_BROKEN_TRADE, ITCH_END_OF_MARKET_HOURS, ITCH_END_OF_MESSAGES, ITCH_END_OF_SYSTEM_HOURS,
-    ItchAddOrderAttributed, ItchCrossTrade, ItchOperationalHalt, ItchOrderCancel, ItchOrderDelete, ItchOrderExecuted,
-    ItchOrderExecutedWithPrice, ItchOrderReplace, ItchStockDirectory, ItchStockTradingAction, ItchSystemEvent, ItchTrade,
-    itch_check, itch_decode_any_add_order, itch_decode_cross_trade, itch_decode_operational_halt,
-    itch_decode_order_cancel, itch_decode_order_delete, itch_decode_order_executed,
-    itch_decode_order_executed_with_price, itch_decode_order_replace, itch_decode_stock_directory,
-    itch_decode_stock_trading_action, itch_decode_system_event, itch_decode_trade, itch_stock_locate, itch_timestamp_ns,
-)
+from hotpath.protocols.itch cimport ItchStockDirectory, itch_check, itch_decode_stock_directory, itch_stock_locate
 
 
 cdef class BookBuilder:
@@ -27,25 +20,11 @@ cdef class BookBuilder:
         memcpy(self.symbol, <const char*>text, 8)
         self.locate = <uint16_t>locate
         self.book = OrderBook(max_orders)
-        self.stock_state = STATE_HALTED     # ITCH: halted until a trading action says otherwise
-        self.trading_state = STATE_HALTED
+        void_state(&self.state)
 
     cdef int apply(self, const uint8_t* message, size_t length) noexcept nogil:
-        cdef ItchAddOrderAttributed add
-        cdef ItchOrderExecuted executed
-        cdef ItchOrderExecutedWithPrice priced
-        cdef ItchOrderCancel cancel
-        cdef ItchOrderDelete deleted
-        cdef ItchOrderReplace replace
-        cdef ItchTrade trade
-        cdef ItchCrossTrade cross
-        cdef ItchSystemEvent system
         cdef ItchStockDirectory directory
-        cdef ItchStockTradingAction action
-        cdef ItchOperationalHalt halt
-        cdef Applied taken
         cdef int rc = itch_check(message, length)
-        cdef int changes
         cdef uint16_t locate
         self.counters.messages += 1
         if rc < 0:
@@ -61,47 +40,7 @@ cdef class BookBuilder:
         if locate != 0 and (locate != self.locate or self.directory > DIRECTORY_CONFIRMED):
             self.counters.other_instruments += 1
             return 0
-        self.counters.applied += 1
-        self.exchange_ns = itch_timestamp_ns(message)
-        # each decoder takes its own type only; the most frequent come first
-        if itch_decode_any_add_order(message, length, &add) > 0:
-            return self._result(self.book.add(add.order_ref, add.side, add.price, add.shares))
-        if itch_decode_order_delete(message, length, &deleted) > 0:
-            return self._result(self.book.delete(deleted.order_ref, &taken))
-        if itch_decode_order_cancel(message, length, &cancel) > 0:
-            return self._result(self.book.cancel(cancel.order_ref, cancel.cancelled_shares, &taken))
-        if itch_decode_order_replace(message, length, &replace) > 0:
-            return self._result(self.book.replace(replace.original_order_ref, replace.new_order_ref, replace.price,
-                                                  replace.shares, &taken))
-        if itch_decode_order_executed(message, length, &executed) > 0:
-            changes = self._result(self.book.execute(executed.order_ref, executed.executed_shares, &taken))
-            if not changes & CHANGE_INCONSISTENT:
-                changes |= self._print(taken.price, executed.executed_shares)
-            return changes
-        if itch_decode_order_executed_with_price(message, length, &priced) > 0:
-            changes = self._result(self.book.execute_with_price(priced.order_ref, priced.executed_shares, &taken))
-            if priced.printable == c'Y':    # otherwise the shares come again in a bulk print
-                changes |= self._print(priced.execution_price, priced.executed_shares)
-            return changes
-        if itch_decode_trade(message, length, &trade) > 0:
-            return self._print(trade.price, trade.shares)
-        if itch_decode_cross_trade(message, length, &cross) > 0:
-            return self._print(cross.cross_price, <int64_t>cross.shares) if cross.shares else 0
-        if itch_decode_system_event(message, length, &system) > 0:
-            self.session_over = (system.event_code == ITCH_END_OF_MARKET_HOURS
-                                 or system.event_code == ITCH_END_OF_SYSTEM_HOURS
-                                 or system.event_code == ITCH_END_OF_MESSAGES)
-            return self._set_state()
-        if itch_decode_stock_trading_action(message, length, &action) > 0:
-            self.stock_state = action.trading_state
-            return self._set_state()
-        if itch_decode_operational_halt(message, length, &halt) > 0:
-            if halt.market_code == c'Q':    # the market whose feed this is
-                self.operational_halt = halt.action == c'H'
-            return self._set_state()
-        if message[0] == ITCH_BROKEN_TRADE:     # statistics only: the book does not change
-            self.counters.broken_trades += 1
-        return 0
+        return take_message(self.book, &self.state, &self.counters, message)
 
     cdef int _identify(self, const char* stock, uint16_t locate) noexcept nogil:
         cdef bint ours = memcmp(stock, self.symbol, 8) == 0
@@ -120,28 +59,6 @@ cdef class BookBuilder:
         self._void()
         return CHANGE_NOT_OURS
 
-    cdef int _result(self, int status) noexcept nogil:
-        if status == APPLY_OK:
-            return CHANGE_BOOK
-        self.counters.inconsistent += 1
-        return CHANGE_BOOK | CHANGE_INCONSISTENT
-
-    cdef int _print(self, int64_t price, int64_t shares) noexcept nogil:
-        self.counters.prints += 1
-        self.last_price = price
-        self.last_shares = shares
-        return CHANGE_PRINT
-
-    cdef int _set_state(self) noexcept nogil:
-        cdef uint8_t before = self.trading_state
-        if self.session_over:
-            self.trading_state = STATE_SESSION_OVER
-        elif self.operational_halt:
-            self.trading_state = STATE_HALTED
-        else:
-            self.trading_state = self.stock_state
-        return CHANGE_TRADING_STATE if self.trading_state != before else 0
-
     cdef void clear_book(self) noexcept nogil:
         if self.directory == DIRECTORY_CONFIRMED:
             self.directory = DIRECTORY_UNKNOWN
@@ -153,12 +70,7 @@ cdef class BookBuilder:
 
     cdef void _void(self) noexcept nogil:
         self.book.reset()
-        self.stock_state = STATE_HALTED
-        self.trading_state = STATE_HALTED
-        self.operational_halt = False
-        self.session_over = False
-        self.last_price = 0
-        self.last_shares = 0
+        void_state(&self.state)
 
     # Python surface: tests and tools.
 
@@ -171,8 +83,9 @@ cdef class BookBuilder:
         cdef TopOfBook top
         self.book.top(&top)
         fields = dict(top)
-        fields.update(last_price=self.last_price, last_shares=self.last_shares, trading_state=chr(self.trading_state),
-                      exchange_ns=self.exchange_ns, locate=self.locate)
+        fields.update(last_price=self.state.last_price, last_shares=self.state.last_shares,
+                      trading_state=chr(self.state.trading_state), exchange_ns=self.state.exchange_ns,
+                      locate=self.locate)
         return fields
 
     def directory_problem(self):
@@ -188,5 +101,5 @@ cdef class BookBuilder:
         return None
 
     def stats(self):
-        """Counters by name (see BuilderCounters)."""
+        """Counters by name (see ItchCounters)."""
         return self.counters

@@ -3,7 +3,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from hotpath.book.limit_order_book cimport TopOfBook
-from hotpath.feed.book_builder cimport CHANGE_PRINT, CHANGE_TRADING_STATE, BookBuilder
+from hotpath.feed.book_builder cimport BookBuilder
+from hotpath.feed.itch_book cimport CHANGE_PRINT, CHANGE_TRADING_STATE
 from hotpath.ipc.messages cimport (
     BOOK_RECOVERED, BOOK_RESET, BOOK_STALE, BOOK_TRADE, BOOK_TRADING_STATE, BOOK_UPDATE, BookEvent,
 )
@@ -65,15 +66,15 @@ cdef class BookEvents:
         cdef TopOfBook top
         memset(event, 0, sizeof(BookEvent))
         event.kind = <uint8_t>kind
-        event.trading_state = self.builder.trading_state
+        event.trading_state = self.builder.state.trading_state
         event.locate = self.builder.locate
         event.conflated = self.folded - 1 if self.folded else 0
         event.feed_sequence = self.sequence
-        event.exchange_ns = self.builder.exchange_ns
+        event.exchange_ns = self.builder.state.exchange_ns
         event.received_ns = self.received_ns
         event.published_ns = now_ns
-        event.last_price = self.builder.last_price
-        event.last_shares = self.builder.last_shares
+        event.last_price = self.builder.state.last_price
+        event.last_shares = self.builder.state.last_shares
         if self.stale:      # no price is better than one that may be wrong
             return
         self.builder.book.top(&top)

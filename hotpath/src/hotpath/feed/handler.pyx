@@ -6,10 +6,9 @@ from libc.string cimport memcpy, strerror
 from hotpath.feed.arbitrator cimport (
     ARBITER_GAP, ARBITER_NEEDS_SNAPSHOT, ARBITER_NO_SESSION, SOURCE_LINE_A, SOURCE_LINE_B, SOURCE_REREQUEST, Arbitrator,
 )
-from hotpath.feed.book_builder cimport (
-    CHANGE_INCONSISTENT, CHANGE_NOT_OURS, DIRECTORY_CONFIRMED, STATE_TRADING, BookBuilder,
-)
+from hotpath.feed.book_builder cimport DIRECTORY_CONFIRMED, BookBuilder
 from hotpath.feed.book_publisher cimport BookPublisher
+from hotpath.feed.itch_book cimport CHANGE_INCONSISTENT, CHANGE_NOT_OURS, STATE_TRADING
 from hotpath.feed.snapshot_client cimport SNAPSHOT_DONE, SNAPSHOT_FAILED, SNAPSHOT_IDLE, SnapshotClient
 from hotpath.ipc.clock cimport monotonic_ns
 from hotpath.ipc.histogram cimport HistogramWriter
@@ -317,7 +316,7 @@ cdef class FeedHandler:
         if self.stale_reason != STALE_NOT:
             closed["book"] = "stale: " + ("", "no session", "no snapshot yet", "open gap", "silent feed",
                                         "another instrument")[self.stale_reason]
-        elif self.builder.trading_state == STATE_TRADING and self.publisher.crossed():
+        elif self.builder.state.trading_state == STATE_TRADING and self.publisher.crossed():
             closed["book"] = "crossed: best bid is not below best ask"
         for gate in GATES:
             self.status.gate(gate, gate not in closed, closed.get(gate, ""))

@@ -330,6 +330,36 @@ cdef struct ItchPriceDiscovery:
     int64_t lower_collar
     int64_t upper_collar
 
+# Any message: message_type says which member of the body is set.
+cdef union ItchBody:
+    ItchAddOrder add_order
+    ItchOrderDelete order_delete
+    ItchAddOrderAttributed add_order_attributed
+    ItchOrderExecuted order_executed
+    ItchOrderCancel order_cancel
+    ItchOrderReplace order_replace
+    ItchOrderExecutedWithPrice order_executed_with_price
+    ItchTrade trade
+    ItchSystemEvent system_event
+    ItchStockDirectory stock_directory
+    ItchStockTradingAction stock_trading_action
+    ItchRegShoRestriction reg_sho_restriction
+    ItchMarketParticipantPosition market_participant_position
+    ItchMwcbDeclineLevel mwcb_decline_level
+    ItchMwcbStatus mwcb_status
+    ItchIpoQuotingPeriod ipo_quoting_period
+    ItchLuldAuctionCollar luld_auction_collar
+    ItchOperationalHalt operational_halt
+    ItchCrossTrade cross_trade
+    ItchBrokenTrade broken_trade
+    ItchNetOrderImbalance net_order_imbalance
+    ItchRetailInterest retail_interest
+    ItchPriceDiscovery price_discovery
+
+cdef struct ItchMessage:
+    uint8_t message_type
+    ItchBody body
+
 cdef extern from * nogil:
     """
     #ifndef HOTPATH_PROTOCOLS_ITCH_LENGTHS
@@ -1084,3 +1114,57 @@ cdef inline int itch_encode_price_discovery(const ItchPriceDiscovery* m, uint8_t
     store_be32(out + 40, <uint32_t>m.lower_collar)
     store_be32(out + 44, <uint32_t>m.upper_collar)
     return ITCH_PRICE_DISCOVERY_LENGTH
+
+
+cdef inline int itch_decode(const uint8_t* p, size_t n, ItchMessage* m) noexcept nogil:
+    """A message of any type, all its fields. Layout length, CODEC_UNKNOWN_TYPE or CODEC_TRUNCATED."""
+    if n == 0:
+        return CODEC_TRUNCATED
+    m.message_type = p[0]
+    if p[0] == ITCH_ADD_ORDER:
+        return itch_decode_add_order(p, n, &m.body.add_order)
+    elif p[0] == ITCH_ORDER_DELETE:
+        return itch_decode_order_delete(p, n, &m.body.order_delete)
+    elif p[0] == ITCH_ADD_ORDER_ATTRIBUTED:
+        return itch_decode_add_order_attributed(p, n, &m.body.add_order_attributed)
+    elif p[0] == ITCH_ORDER_EXECUTED:
+        return itch_decode_order_executed(p, n, &m.body.order_executed)
+    elif p[0] == ITCH_ORDER_CANCEL:
+        return itch_decode_order_cancel(p, n, &m.body.order_cancel)
+    elif p[0] == ITCH_ORDER_REPLACE:
+        return itch_decode_order_replace(p, n, &m.body.order_replace)
+    elif p[0] == ITCH_ORDER_EXECUTED_WITH_PRICE:
+        return itch_decode_order_executed_with_price(p, n, &m.body.order_executed_with_price)
+    elif p[0] == ITCH_TRADE:
+        return itch_decode_trade(p, n, &m.body.trade)
+    elif p[0] == ITCH_SYSTEM_EVENT:
+        return itch_decode_system_event(p, n, &m.body.system_event)
+    elif p[0] == ITCH_STOCK_DIRECTORY:
+        return itch_decode_stock_directory(p, n, &m.body.stock_directory)
+    elif p[0] == ITCH_STOCK_TRADING_ACTION:
+        return itch_decode_stock_trading_action(p, n, &m.body.stock_trading_action)
+    elif p[0] == ITCH_REG_SHO_RESTRICTION:
+        return itch_decode_reg_sho_restriction(p, n, &m.body.reg_sho_restriction)
+    elif p[0] == ITCH_MARKET_PARTICIPANT_POSITION:
+        return itch_decode_market_participant_position(p, n, &m.body.market_participant_position)
+    elif p[0] == ITCH_MWCB_DECLINE_LEVEL:
+        return itch_decode_mwcb_decline_level(p, n, &m.body.mwcb_decline_level)
+    elif p[0] == ITCH_MWCB_STATUS:
+        return itch_decode_mwcb_status(p, n, &m.body.mwcb_status)
+    elif p[0] == ITCH_IPO_QUOTING_PERIOD:
+        return itch_decode_ipo_quoting_period(p, n, &m.body.ipo_quoting_period)
+    elif p[0] == ITCH_LULD_AUCTION_COLLAR:
+        return itch_decode_luld_auction_collar(p, n, &m.body.luld_auction_collar)
+    elif p[0] == ITCH_OPERATIONAL_HALT:
+        return itch_decode_operational_halt(p, n, &m.body.operational_halt)
+    elif p[0] == ITCH_CROSS_TRADE:
+        return itch_decode_cross_trade(p, n, &m.body.cross_trade)
+    elif p[0] == ITCH_BROKEN_TRADE:
+        return itch_decode_broken_trade(p, n, &m.body.broken_trade)
+    elif p[0] == ITCH_NET_ORDER_IMBALANCE:
+        return itch_decode_net_order_imbalance(p, n, &m.body.net_order_imbalance)
+    elif p[0] == ITCH_RETAIL_INTEREST:
+        return itch_decode_retail_interest(p, n, &m.body.retail_interest)
+    elif p[0] == ITCH_PRICE_DISCOVERY:
+        return itch_decode_price_discovery(p, n, &m.body.price_discovery)
+    return CODEC_UNKNOWN_TYPE

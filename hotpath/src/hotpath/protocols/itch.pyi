@@ -1,5 +1,7 @@
 from collections.abc import Iterable
 
+from _typeshed import ReadableBuffer
+
 from hotpath.protocols.itch_types import (
     AddOrder,
     AddOrderAttributed,
@@ -58,6 +60,7 @@ __all__ = [
     "check",
     "decode",
     "decode_all",
+    "decode_frames",
     "decode_header",
     "encode",
 ]
@@ -68,4 +71,5 @@ def check(data: bytes) -> int: ...
 def decode(data: bytes) -> Message: ...
 def decode_header(data: bytes) -> Header: ...
 def decode_all(messages: Iterable[bytes]) -> tuple[list[Message], int]: ...
+def decode_frames(data: ReadableBuffer) -> tuple[list[Message], int, int]: ...
 def encode(message: Message) -> bytes: ...

@@ -2,6 +2,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t
 
+from hotpath.protocols.byteorder cimport load_be16
 from hotpath.protocols.edge cimport code_of, describe, put_text, text_of, wire
 from hotpath.protocols.itch cimport *
 
@@ -33,6 +34,9 @@ from hotpath.protocols.itch_types import (
     SystemEvent,
     Trade,
 )
+
+cdef enum:
+    FRAME_PREFIX = 2
 
 LENGTHS = {
     SystemEvent.type: ITCH_SYSTEM_EVENT_LENGTH,
@@ -578,13 +582,7 @@ def check(bytes data not None):
     return rc
 
 
-def decode(bytes data not None):
-    """Decode one message. Bytes beyond the layout are ignored, as newer revisions may append fields.
-
-    Raises UnknownTypeError or TruncatedError.
-    """
-    cdef const uint8_t* p = wire(data)
-    cdef size_t n = <size_t>len(data)
+cdef object _decode(const uint8_t* p, size_t n):
     if n == 0 or itch_length(p[0]) == 0:
         raise error_for(itch_check(p, n), describe("ITCH", p, n))
     if p[0] == ITCH_SYSTEM_EVENT:
@@ -632,6 +630,38 @@ def decode(bytes data not None):
     if p[0] == ITCH_PRICE_DISCOVERY:
         return _decode_price_discovery(p, n)
     raise AssertionError(f"length table and decoders disagree about type {chr(p[0])!r}")
+
+
+def decode(bytes data not None):
+    """Decode one message. Bytes beyond the layout are ignored, as newer revisions may append fields.
+
+    Raises UnknownTypeError or TruncatedError.
+    """
+    return _decode(wire(data), <size_t>len(data))
+
+
+def decode_frames(const uint8_t[::1] data not None):
+    """Decode the messages of a day file's bytes, each after its length (u16, big-endian).
+
+    Returns (messages, bytes consumed, messages skipped because their type is unknown); what is not whole at the end
+    stays: give it again with what follows. Raises TruncatedError for a message shorter than its layout.
+    """
+    cdef list messages = []
+    cdef size_t at = 0
+    cdef size_t size = data.shape[0]
+    cdef size_t length
+    cdef Py_ssize_t skipped = 0
+    while size - at >= FRAME_PREFIX:
+        length = load_be16(&data[at])
+        if size - at - FRAME_PREFIX < length:
+            break
+        at += FRAME_PREFIX
+        if length != 0 and itch_length(data[at]) == 0:
+            skipped += 1
+        else:
+            messages.append(_decode(&data[at] if length else NULL, length))
+        at += length
+    return messages, at, skipped
 
 
 def decode_header(bytes data not None):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, gc=False):
     """The leading fields of a message of any type, known or not."""
 
     message_type: str
@@ -18,7 +18,8 @@ class Header(msgspec.Struct, frozen=True):
     timestamp_ns: int
 
 
-class Message(msgspec.Struct, frozen=True):
+# gc=False: numbers and strings only, so no cycle can go through one
+class Message(msgspec.Struct, frozen=True, gc=False):
     """Fields that every message has; stock_locate 0 means that it is not about one stock."""
 
     type: ClassVar[str]
