@@ -135,3 +135,15 @@ def test_debug_flavour_checks_bounds(tmp_path: Path) -> None:
 def test_wrong_build_options_are_named(tmp_path: Path, env: dict[str, str], message: str) -> None:
     with pytest.raises(EngineError, match=message):
         build(clone(tmp_path / "one"), {**os.environ, **env}, Wheel("0", "none.whl", "0" * 64))
+
+
+def test_every_cimport_is_one_that_an_incremental_build_follows() -> None:
+    """Cython takes `from package cimport module` for no dependency: a changed struct would leave its user as it was."""
+    sources = [*(ROOT / "hotpath" / "src").rglob("*.pyx"), *(ROOT / "hotpath" / "src").rglob("*.pxd")]
+    unseen = {
+        path.name: found
+        for path in sources
+        if (found := re.findall(r"^from hotpath(?:\.\w+)? cimport .*", path.read_text(), re.MULTILINE))
+    }
+    assert sources
+    assert unseen == {}

@@ -5,7 +5,7 @@ import msgspec
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.string cimport memcpy, memset
 
-from hotpath.ipc cimport messages as m
+cimport hotpath.ipc.messages as m
 
 
 class LayoutError(ValueError):
