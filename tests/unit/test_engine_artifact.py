@@ -6,6 +6,7 @@ A small engine stands for the real one; setup.py, pyproject and the build are th
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -139,7 +140,7 @@ def test_wrong_build_options_are_named(tmp_path: Path, env: dict[str, str], mess
 
 def test_every_cimport_is_one_that_an_incremental_build_follows() -> None:
     """Cython takes `from package cimport module` for no dependency: a changed struct would leave its user as it was."""
-    sources = [*(ROOT / "hotpath" / "src").rglob("*.pyx"), *(ROOT / "hotpath" / "src").rglob("*.pxd")]
+    sources = sorted((repository_layout().root / "hotpath" / "src").rglob("*.p[yx][xd]"))
     unseen = {
         path.name: found
         for path in sources
