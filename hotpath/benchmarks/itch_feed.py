@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from benchmarks.native.itch_day import ItchDay
-
 
 @dataclass(frozen=True)
 class Feed:
@@ -27,6 +25,9 @@ class Feed:
 
 def synthetic_feed(messages: int, symbols: int, resting: int, prefixes: tuple[int, ...] = ()) -> Feed:
     """About `resting` orders over all symbols. Raises ValueError for sizes out of range."""
+    # compiled, so not there for whoever only reads a feed
+    from benchmarks.native.itch_day import ItchDay
+
     day = ItchDay(messages, symbols, resting)
     # a shorter day has the same messages, but for the last one: the end of the session
     shorter = {count: ItchDay(count + 1, symbols, resting).expected for count in prefixes if count < messages}

@@ -194,13 +194,12 @@ def exported(work: Work, machine: Machine) -> dict[str, Any]:
     `symbols` symbols with stock locates up to `max_locate` and at most `peak_orders` resting orders over all of them.
     """
     opening: dict[str, Any] = {"work": work.name, "kind": work.kind, "count": work.operations}
+    file = machine.scratch / f"{work.name}.bin"
     if work.kind == "matching":
-        data, more = work.payload.commands_bytes, {"prefill": work.payload.prefill}
+        more = {"prefill": work.payload.prefill}
     else:
         feed: Feed = work.payload
-        data = lambda: feed.data
         more = {"symbols": len(feed.symbols), "max_locate": max(feed.symbols), "peak_orders": feed.peak_orders}
-    file = machine.scratch / f"{work.name}.bin"
     if not file.exists():
-        file.write_bytes(data())
+        file.write_bytes(work.payload.commands_bytes() if work.kind == "matching" else work.payload.data)
     return {**opening, **more, "file": str(file)}

@@ -104,8 +104,8 @@ def use(Holder holder):
     return holder.clean(1) + holder.takes_gil(1) + holder.uses_object(1) + swallows(1) + allocates(1)
 """
 
-# a type and a macro that stand for plain C
-ALLOWED = {"Py_ssize_t", "Py_UNUSED"}
+# types and a macro that stand for plain C: a pointer to an object that is not counted is only a pointer
+ALLOWED = {"Py_ssize_t", "PyObject", "Py_UNUSED"}
 PYTHON = re.compile(r"\b_?Py[A-Z_]\w*|\b__Pyx_\w+")
 AT_START = {"map_pages", "unmap_pages"}
 ALLOCATION = re.compile(r"\b(?:malloc|calloc|realloc|free|mmap|munmap|aligned_alloc|posix_memalign)\s*\(")

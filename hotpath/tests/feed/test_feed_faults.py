@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hotpath.book.order_book import OrderBook
 from hotpath.feed.arbitrator import Arbitrator
 from hotpath.feed.handler import FeedHandler
-from hotpath.ipc.layouts import BookEvent, decode_book_event
+from hotpath.ipc.layouts import BOOK_EVENT_SIZE, BookEvent, decode_book_event
 from hotpath.ipc.ring import RingConsumer
 from hotpath.ipc.segment import remove_segments
 from hotpath.ipc.seqlock import SeqlockReader
@@ -241,7 +241,7 @@ class Rig:
         config = feed_config(self.venue, str(tmp), **changes)
         self.prefix = config.runtime.shm_prefix
         self.handler = FeedHandler(config)
-        self.ring = RingConsumer(self.prefix, "ring.book", 128, symbol=config.instrument.symbol)
+        self.ring = RingConsumer(self.prefix, "ring.book", BOOK_EVENT_SIZE, symbol=config.instrument.symbol)
         self.symbol = config.instrument.symbol
         self.lines = FaultyLines(self.venue, seed, faults)
         self.events: list[BookEvent] = []

@@ -1,4 +1,4 @@
-"""A whole market's ITCH messages into a book per stock locate, against naive books and the single-instrument builder."""
+"""A market's ITCH messages into a book per stock locate, against naive books and the single-instrument builder."""
 
 from __future__ import annotations
 
@@ -274,7 +274,8 @@ def test_a_symbol_alone_is_the_same_in_the_single_instrument_builder(wire: list[
 
 def test_rows_and_lookups() -> None:
     market = listed_market()
-    market.apply(framed([system("O"), action("T", 7), add(1, "B", 100, 999_900, 7), add(2, "S", 200, 1_000_100, 7, 55)]))
+    orders = [add(1, "B", 100, 999_900, 7), add(2, "S", 200, 1_000_100, 7, 55)]
+    market.apply(framed([system("O"), action("T", 7), *orders]))
     assert market.locates() == {symbol: locate for locate, symbol in SYMBOLS.items()}
     assert market.top(7) == TopRow(999_900, 100, 1, 1_000_100, 200, 1)
     assert market.top(3) == TopRow(0, 0, 0, 0, 0, 0)
@@ -337,7 +338,13 @@ def test_no_book_is_left_for_one_symbol_more() -> None:
 
 @pytest.mark.parametrize(
     ("locate", "symbol", "reason"),
-    [(0, "X", "must be"), (1, "", "must be"), (1, "NINECHARS", "must be"), (3, "X", "contradicts"), (1, "AAA", "contradicts")],
+    [
+        (0, "X", "must be"),
+        (1, "", "must be"),
+        (1, "NINECHARS", "must be"),
+        (3, "X", "contradicts"),
+        (1, "AAA", "contradicts"),
+    ],
 )
 def test_a_listing_that_cannot_be_is_refused(locate: int, symbol: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
