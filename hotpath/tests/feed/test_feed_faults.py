@@ -268,7 +268,7 @@ class Rig:
         return self.handler.counters()[counter]
 
     def top_kind(self) -> int:
-        data = SeqlockReader(self.prefix, "top", 128, self.symbol).read_bytes()
+        data = SeqlockReader(self.prefix, "top", BOOK_EVENT_SIZE, self.symbol).read_bytes()
         assert data is not None
         return decode_book_event(data).kind
 
