@@ -72,9 +72,7 @@ CONTENDERS = (
         ("book-building", "book-per-message", "itch-decoding"),
         "C++ by pybind11; decoding makes an object per message",
     ),
-    PythonPeer(
-        "itchfeed", "itchfeed", "1.6.4", "itchfeed", ("itch-decoding",), "pure Python", {"itch-decoding": 100_000}
-    ),
+    PythonPeer("itchfeed", "itchfeed", "1.6.4", "itchfeed", ("itch-decoding",), "pure Python"),
     PythonPeer(
         "hftbacktest HashMap",
         "hftbacktest",

@@ -175,6 +175,12 @@ cdef class ItchDay:
         entry.timestamp_ns = action.timestamp_ns = OPEN_NS
         entry.round_lot_size = LOT
         entry.etp_leverage_factor = 0
+        # common stock, trading as usual: these fields have no blank in the specification, and strict parsers refuse one
+        entry.market_category = c'Q'
+        entry.round_lots_only = entry.inverse_indicator = c'N'
+        entry.issue_classification = c'C'
+        entry.issue_sub_type[0] = c'Z'
+        entry.authenticity = c'P'
         action.trading_state = c'T'
         for i in range(self.size):
             entry.stock_locate = action.stock_locate = <unsigned short>(i + 1)

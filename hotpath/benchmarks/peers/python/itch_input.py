@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,17 +41,21 @@ class LevelChange(NamedTuple):
     shares: int
 
 
-def frames(file: Path, count: int | None = None) -> list[bytes]:
-    """Messages with their length before them, count of them or all. Raises ValueError when the file ends too early."""
+def each_frame(file: Path) -> Iterator[bytes]:
+    """Messages with their length before them. Raises ValueError when one is cut off."""
     data = file.read_bytes()
-    found: list[bytes] = []
     at = 0
-    while at < len(data) and (count is None or len(found) < count):
+    while at < len(data):
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if end > len(data):
             raise ValueError(f"{file}: the message at byte {at} is cut off")
-        found.append(data[at:end])
+        yield data[at:end]
         at = end
+
+
+def frames(file: Path, count: int | None = None) -> list[bytes]:
+    """count of them or all. Raises ValueError when there are fewer."""
+    found = list(islice(each_frame(file), count))
     if count is not None and len(found) < count:
         raise ValueError(f"{file}: {len(found)} messages, expected {count}")
     return found

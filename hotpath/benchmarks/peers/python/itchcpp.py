@@ -4,22 +4,20 @@ message objects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from itchcpp.book import BookManager
 from itchcpp.parser import MessageParser
 
-from benchmarks.peers.python.itch_input import frames
+from benchmarks.peers.python.itch_input import each_frame, frames
 from benchmarks.peers.python.itchfeed import Decoding
 from benchmarks.peers.python.measuring import Answer, Stopwatch, each, each_timed, latency, throughput
 
 
-def _symbols(messages: list[bytes]) -> set[str]:
-    """Of the stock directory, or of the orders when there is none."""
-    directory = {message[13:21] for message in messages if message[2:3] == b"R"}
-    found = directory or {message[26:34] for message in messages if message[2:3] in (b"A", b"F")}
+def _symbols(messages: Iterable[bytes]) -> set[str]:
+    found = {message[26:34] for message in messages if message[2:3] in (b"A", b"F")}
     return {symbol.decode("ascii").rstrip() for symbol in found}
 
 
@@ -44,7 +42,7 @@ class _WholeBuffer:
     def __init__(self, opening: Mapping[str, Any]) -> None:
         file = Path(opening["file"])
         self._data = file.read_bytes()
-        self._symbols = _symbols(frames(file))
+        self._symbols = _symbols(each_frame(file))
 
     def throughput(self) -> Answer:
         books = BookManager()
