@@ -4,14 +4,14 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Preallocated samples in ns, each up to 2.1 s. */
+/** Preallocated samples in ns. */
 public final class Latencies {
-    private final int[] values;
+    private final long[] values;
     private final Map<String, Double> quantiles;
     private int count;
 
     public Latencies(int capacity, Map<String, Double> quantiles) {
-        this.values = new int[capacity];
+        this.values = new long[capacity];
         this.quantiles = quantiles;
     }
 
@@ -20,7 +20,7 @@ public final class Latencies {
     }
 
     public void record(long ns) {
-        values[count++] = ns > Integer.MAX_VALUE ? Integer.MAX_VALUE : (int) ns;
+        values[count++] = ns;
     }
 
     /** Nearest rank; sorts the samples. */
@@ -30,7 +30,7 @@ public final class Latencies {
         }
         Arrays.sort(values, 0, count);
         Map<String, Long> found = new LinkedHashMap<>();
-        quantiles.forEach((name, rank) -> found.put(name, (long) values[Math.min(count - 1, (int) (rank * count))]));
+        quantiles.forEach((name, rank) -> found.put(name, values[Math.min(count - 1, (int) (rank * count))]));
         return found;
     }
 }
