@@ -11,6 +11,7 @@ import pytest
 from native_checks import LIMIT_NS, Fork, racing
 
 from hotpath.ipc.ring import RingConsumer, RingProducer
+from hotpath.ipc.segment import remove_segments
 from hotpath.ipc.seqlock import SeqlockReader, SeqlockWriter
 
 pytestmark = [
@@ -21,6 +22,8 @@ pytestmark = [
 # by the capacity: with 2 slots each side soon waits for the other, so long as that one has no CPU
 MESSAGES = {2: 50_000, 64: 1_000_000}
 CHANGES = 20_000
+RACES = 6
+MEETINGS = 100  # how often each side must have met the other's limit for it to have been a race
 FOR_EVER = 2**40
 # bytes of a message: within one cache line, in whole lines with the ring's word, with that in a line of its own
 SIZES = [56, 120, 128, 248]
@@ -38,7 +41,7 @@ def producing(
         os.write(go, b"r")
         sent, full = checks.produce(producer, count, seed, fault, True, LIMIT_NS)
         assert sent == count
-        assert full > 100, "the ring was hardly ever full: reading against overwriting was not raced"
+        assert full > MEETINGS, "the ring was hardly ever full: reading against overwriting was not raced"
 
     with racing(work) as fork:
         assert os.read(ready, 1) == b"r"
@@ -54,11 +57,17 @@ def test_a_published_message_is_whole_and_a_slot_is_kept_while_it_is_read(
 ) -> None:
     """Message passing in both directions: message before published word, reading before released head."""
     count, seed = MESSAGES[capacity], size * capacity
-    with producing(checks, prefix, size, capacity, count, seed, fault=0) as (producer, consumer):
-        good, bad, empty = checks.consume(consumer, count, seed, 0, True, LIMIT_NS)
-        assert producer.join() == 0
-    assert (good, bad, consumer.unread) == (count, 0, 0)
-    assert empty > 100, "the ring was hardly ever empty: writing against reading was not raced"
+    raced = False
+    # on a busy machine the two may hardly ever run at the same time
+    for _ in range(RACES):
+        with producing(checks, prefix, size, capacity, count, seed, fault=0) as (producer, consumer):
+            good, bad, empty = checks.consume(consumer, count, seed, 0, True, LIMIT_NS)
+            raced = producer.join() == 0 and empty > MEETINGS
+        assert (good, bad, consumer.unread) == (count, 0, 0)
+        if raced:
+            break
+        remove_segments(prefix)
+    assert raced, "the ring was hardly ever empty or hardly ever full: nothing was raced"
 
 
 @pytest.mark.parametrize("size", [120, 248])
