@@ -10,6 +10,7 @@ from hotpath.book.price_tree cimport MAX_DEPTH, Node
 LEVEL_FLOOR = 8192
 BLOCK_FLOOR = 4096
 BOOK_LEVELS = 128
+BOOK_BLOCKS = 16
 MAX_ORDERS = 1 << 30
 MAX_LEVELS = 1 << 28
 MAX_BOOKS = 1 << 20
@@ -35,9 +36,11 @@ cdef class OrderStore:
             raise ValueError(f"max_levels={max_levels}: must be 1..max_orders ({max_orders}), at most {MAX_LEVELS}")
         while slots < 2 * <size_t>max_orders:
             slots *= 2
-        # Small pools have a block for each level; in large ones levels are taken to stand two to a block at least.
-        blocks = min(<size_t>max_levels, <size_t>max_levels // 2 + BLOCK_FLOOR)
-        leaves = min(blocks, blocks // 2 + BLOCK_FLOOR // 2)
+        # Small pools have a block for each level; in large ones levels are taken to stand two to a block at least, but
+        # for a few of each book: the levels of an idle symbol stand alone.
+        blocks = min(<size_t>max_levels,
+                     max(<size_t>max_levels // 2, BOOK_BLOCKS * <size_t>max_books) + BLOCK_FLOOR)
+        leaves = min(blocks, max(blocks // 2, BOOK_BLOCKS // 2 * <size_t>max_books) + BLOCK_FLOOR // 2)
         nodes = 64 + blocks // 16 + 6 * <size_t>max_books
         # Neighbouring nodes hold more than MERGED children together, so this many nodes outlast the levels.
         tree_nodes = blocks // 6 + 3 * MAX_DEPTH + 6 * <size_t>max_books
