@@ -16,7 +16,6 @@ _OPEN = tuple(f"--add-opens=java.base/{each}=ALL-UNNAMED" for each in _PACKAGES)
 _FLAGS = ("-Xms2g", "-Xmx2g", "-Xmn1500m", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages", *_OPEN)
 # its latency settings with the ring of its throughput ones: the fastest pair on two CPUs
 _RING = 1 << 16
-_PACED_PER_SECOND = 500_000
 
 
 class Direct:
@@ -43,11 +42,11 @@ class Direct:
 
 
 class Pipeline:
-    """ExchangeCore behind ExchangeApi: risk checks per currency, one matching and one risk engine. Its threads are more
-    than two CPUs, so its paced latencies here are the scheduler's, not its own."""
+    """ExchangeCore behind ExchangeApi: risk checks per currency, one matching and one risk engine. No latency: five
+    threads on two CPUs would show the scheduler's, not its own."""
 
     NAME = "exchange-core pipeline"
-    VERSION = f"{LIBRARY}, SerialGC, YIELDING, ring {_RING}; latency: open loop at {_PACED_PER_SECOND:,}/s, 5 threads"
+    VERSION = f"{LIBRARY}, SerialGC, YIELDING, ring {_RING}, 5 threads"
 
     def __init__(self) -> None:
         self.SESSIONS: Mapping[str, OpenSession] = {"matching": self._open}
@@ -63,7 +62,7 @@ class Pipeline:
             main="Pipeline",
             flags=_FLAGS,
             cpus=java_peer.all_cpus(machine),
-            settings={"ring": str(_RING), "rate_per_second": str(_PACED_PER_SECOND)},
+            settings={"ring": str(_RING)},
         )
 
 

@@ -35,18 +35,13 @@ public final class Pipeline implements Peer {
 
     private final Opening opening;
     private final ApiCommand[] commands;
-    private final Latencies latencies;
     private final Counts counts = new Counts();
     private final ExchangeCore core;
     private final ExchangeApi api;
-    private final int ratePerSecond;
-    private boolean timed; // written and read with a command in between
 
     private Pipeline(Opening opening) throws Exception {
         this.opening = opening;
         commands = commands(new Flow(opening));
-        latencies = new Latencies(opening.count(), opening.quantiles());
-        ratePerSecond = Integer.parseInt(opening.setting("rate_per_second"));
         core = ExchangeCore.builder()
                 .resultsConsumer((command, sequence) -> take(command))
                 .exchangeConfiguration(ExchangeConfiguration.defaultBuilder()
@@ -97,9 +92,6 @@ public final class Pipeline implements Peer {
 
     /** On the results thread. */
     private void take(OrderCommand command) {
-        if (timed && command.timestamp != 0) {
-            latencies.record(System.nanoTime() - command.timestamp);
-        }
         if (command.command == OrderCommandType.CANCEL_ORDER && command.resultCode != CommandResultCode.SUCCESS) {
             counts.unknownCancels++;
         }
@@ -120,34 +112,10 @@ public final class Pipeline implements Peer {
         return new Round(ns, null, observed(), null);
     }
 
-    /** Open loop: every command has its time, and its latency counts from there however late it was submitted. */
+    /** With more threads than CPUs it would be the scheduler's latency. */
     @Override
-    public Round latency() throws Exception {
-        if (ratePerSecond == 0) {
-            return null;
-        }
-        fresh();
-        latencies.clear();
-        timed = true;
-        int sent = Math.min(opening.count(), ratePerSecond * 2);
-        long gap = 1_000_000_000L / ratePerSecond;
-        long due = System.nanoTime();
-        for (int i = opening.prefill(); i < opening.prefill() + sent; i++) {
-            while (System.nanoTime() < due) {
-                Thread.onSpinWait();
-            }
-            commands[i].timestamp = due;
-            api.submitCommand(commands[i]);
-            commands[i].timestamp = 0;
-            due += gap;
-        }
-        settle();
-        timed = false;
-        for (int i = opening.prefill() + sent; i < commands.length; i++) {
-            api.submitCommand(commands[i]);
-        }
-        settle();
-        return new Round(null, null, observed(), latencies.quantiles());
+    public Round latency() {
+        return null;
     }
 
     @Override
