@@ -6,9 +6,10 @@ from benchmarks.itch_feed import Feed
 from hotpath.feed.market_builder import MarketBuilder
 
 
-def market_for(feed: Feed) -> MarketBuilder:
+def market_for(feed: Feed, look_ahead: bool | None = None) -> MarketBuilder:
     """With room for a quarter more orders than ever rest at once."""
-    return MarketBuilder(len(feed.symbols), feed.peak_orders + feed.peak_orders // 4 + 16, prefault=True)
+    orders = feed.peak_orders + feed.peak_orders // 4 + 16
+    return MarketBuilder(len(feed.symbols), orders, prefault=True, look_ahead=look_ahead)
 
 
 def market_counts(market: MarketBuilder, messages: int, inconsistent_before: int) -> dict[str, int]:

@@ -21,6 +21,7 @@ COUNTS = {
     "matching-a": 10_000,
     "matching-b": 10_000,
     "book-building": 10_000,
+    "book-look-ahead": 10_000,
     "itch-decode": 10_000,
     "ouch-encode": 10_000,
     "ring": 10_000,
@@ -50,9 +51,9 @@ def _makers() -> Mapping[str, Callable[[int], Run]]:
         run = MatchingRun(OrderFlow(mix, count), none)
         return lambda: run.round(False)
 
-    def book(count: int) -> Run:
+    def book(count: int, look_ahead: bool) -> Run:
         feed = synthetic_feed(count, _SYMBOLS, _RESTING)
-        run = BuildRun(market_for(feed), none)
+        run = BuildRun(market_for(feed, look_ahead), none)
         return lambda: run.batch(feed.data, _BATCH_BYTES)
 
     def decode(count: int) -> Run:
@@ -84,7 +85,8 @@ def _makers() -> Mapping[str, Callable[[int], Run]]:
     return {
         "matching-a": lambda count: matching("A", count),
         "matching-b": lambda count: matching("B", count),
-        "book-building": book,
+        "book-building": lambda count: book(count, look_ahead=False),
+        "book-look-ahead": lambda count: book(count, look_ahead=True),
         "itch-decode": decode,
         "ouch-encode": encode,
         "ring": ring,

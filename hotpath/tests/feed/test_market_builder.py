@@ -172,8 +172,8 @@ def framed(messages: Sequence[bytes]) -> bytes:
     return b"".join(struct.pack(">H", len(each)) + each for each in messages)
 
 
-def listed_market() -> MarketBuilder:
-    market = MarketBuilder(len(SYMBOLS), MAX_ORDERS)
+def listed_market(look_ahead: bool | None = None) -> MarketBuilder:
+    market = MarketBuilder(len(SYMBOLS), MAX_ORDERS, look_ahead=look_ahead)
     for locate, symbol in SYMBOLS.items():
         assert market.apply_message(directory(symbol, locate)) == 0
     return market
@@ -213,7 +213,8 @@ def call(market: MarketBuilder, wire: bytes) -> None:
 @settings(deadline=None)
 @given(WIRE, st.integers(1, 400))
 def test_every_way_in_makes_the_naive_books(wire: list[bytes], chunk: int) -> None:
-    markets = {name: listed_market() for name in ("messages", "batch", "pieces", "packets", "calls")}
+    batches = {"batch": False, "batch, ahead": True, "pieces": True, "packets": True}
+    markets = {name: listed_market(batches.get(name)) for name in ("messages", "calls", *batches)}
     naive = NaiveMarket()
     short = unknown = 0
     for each in wire:
@@ -226,7 +227,7 @@ def test_every_way_in_makes_the_naive_books(wire: list[bytes], chunk: int) -> No
         markets["messages"].apply_message(each)
         call(markets["calls"], each)
     data = framed(wire)
-    assert markets["batch"].apply(data).consumed == len(data)
+    assert markets["batch"].apply(data) == markets["batch, ahead"].apply(data)
     rest = b""
     for at in range(0, len(data), chunk):
         rest += data[at : at + chunk]

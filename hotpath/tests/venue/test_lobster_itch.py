@@ -54,13 +54,17 @@ def test_the_recorded_hour_by_bytes_is_the_recorded_hour_by_rows() -> None:
             message = message_of(row, "AAPL", LOCATE, len(wire))
             if message is not None:
                 wire.append(itch.encode(message))
-    batch, single = MarketBuilder(1, 10_000), MarketBuilder(1, 10_000)
-    outcome = batch.apply(b"".join(struct.pack(">H", len(each)) + each for each in wire))
+    data = b"".join(struct.pack(">H", len(each)) + each for each in wire)
+    single = MarketBuilder(1, 10_000)
     for each in wire:
         single.apply_message(each)
-    assert (outcome.messages, outcome.inconsistent) == (len(wire), 84)
-    assert outcome.unknown_types == outcome.truncated == outcome.other_instruments == 0
-    for market in (batch, single):
+    markets = [single]
+    for look_ahead in (False, True):
+        markets.append(MarketBuilder(1, 10_000, look_ahead=look_ahead))
+        outcome = markets[-1].apply(data)
+        assert (outcome.consumed, outcome.messages, outcome.inconsistent) == (len(data), len(wire), 84)
+        assert outcome.unknown_types == outcome.truncated == outcome.other_instruments == 0
+    for market in markets:
         assert market.book(LOCATE).digest() == direct.digest()
         stats = market.stats()
         assert {kind: stats[kind] for kind in direct.counts} == direct.counts

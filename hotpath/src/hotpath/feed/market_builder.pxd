@@ -22,10 +22,15 @@ cdef struct Instrument:
     uint8_t listing
     uint8_t reserved[15]
 
-# Every (symbol, locate) that the directory has named this session.
+# A (symbol, locate) that the directory has named this session.
+cdef struct DirectoryEntry:
+    uint64_t symbol               # the 8 bytes of the stock field
+    uint32_t next                 # entry with the same hash, 0 = none
+    uint16_t locate
+
 cdef struct Directory:
-    uint64_t* symbols             # the 8 bytes of the stock field
-    uint16_t* locates
+    DirectoryEntry* entries       # 1..count
+    uint32_t* heads               # by hash of the symbol, 0 = none
     uint32_t count
 
 cdef struct MarketCounters:
@@ -46,6 +51,8 @@ cdef class MarketBuilder:
     cdef uint32_t locates_end             # above the largest locate listed
     cdef Directory directory
     cdef bint session_over
+    cdef bint looks_ahead                 # batches do in any case
+    cdef bint may_look_ahead              # when they outgrow the cache
     cdef bint busy                        # a batch runs, without the GIL
     cdef ItchCounters counters
     cdef MarketCounters market
@@ -54,7 +61,10 @@ cdef class MarketBuilder:
     cdef int take_one(self, const uint8_t* message, size_t length) noexcept nogil
     # Messages each after its length (u16, big-endian). Returns where the last whole one ends.
     cdef const uint8_t* take_frames(self, const uint8_t* p, const uint8_t* end) noexcept nogil
-    cdef const PriceLevels* levels_for(self, const uint8_t* message, size_t length) noexcept nogil
+    cdef size_t touched_bytes(self) noexcept nogil
+    cdef const uint8_t* take_frames_near(self, const uint8_t* p, const uint8_t* end) noexcept nogil
+    cdef const uint8_t* take_frames_ahead(self, const uint8_t* p, const uint8_t* end) noexcept nogil
+    cdef const PriceLevels* levels_at(self, uint16_t locate) noexcept nogil
     cdef int list_stock(self, uint16_t locate, const uint8_t* stock) noexcept nogil
     cdef int take_market_message(self, const uint8_t* message) noexcept nogil
     cdef void void_instrument(self, uint16_t locate, int listing) noexcept nogil

@@ -35,7 +35,8 @@ class TopRow(NamedTuple):
 class MarketBuilder:
     """ITCH 5.0 messages of a whole market into an L3 book per stock locate.
 
-    max_orders: over all symbols; tick in 1/10,000 dollar (other prices work, slower). For one thread at a time.
+    max_orders: over all symbols; tick in 1/10,000 dollar (other prices work, slower); look_ahead: whether batches fetch
+    memory for the messages to come, None = when the books have outgrown the cache. For one thread at a time.
     Raises ValueError for a size out of range, MemoryError.
     """
 
@@ -48,6 +49,7 @@ class MarketBuilder:
         max_levels: int | None = None,
         tick: int = 100,
         prefault: bool = False,
+        look_ahead: bool | None = None,
     ) -> None: ...
     def apply(self, data: ReadableBuffer) -> BatchOutcome: ...
     def apply_packet(self, packet: ReadableBuffer) -> BatchOutcome: ...

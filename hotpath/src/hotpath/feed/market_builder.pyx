@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 
 from hotpath.book.arena cimport map_pages, unmap_pages
 from hotpath.book.limit_order_book cimport TopOfBook, mix
+from hotpath.book.look_ahead cimport prefetch
 from hotpath.book.order_book cimport OrderBook
 from hotpath.book.order_pool cimport OrderPool
 from hotpath.book.order_store cimport OrderStore
@@ -19,13 +20,13 @@ from hotpath.feed.itch_book cimport (
     take_execution, take_message, take_priced_execution, void_state,
 )
 from hotpath.feed.itch_look_ahead cimport (
-    AHEAD_INDEX, AHEAD_MASK, AHEAD_ORDER, AHEAD_QUEUE, AHEAD_RING, AHEAD_TAIL, Ahead, ahead_index, ahead_order,
-    ahead_queue, ahead_tail,
+    AHEAD_INDEX, AHEAD_LEAF, AHEAD_MASK, AHEAD_ORDER, AHEAD_QUEUE, AHEAD_RING, AHEAD_SEEN, AHEAD_TAIL,
+    Ahead, ahead_index, ahead_leaf, ahead_order, ahead_queue, ahead_seen, ahead_tail,
 )
 from hotpath.protocols.byteorder cimport load_be16
 from hotpath.protocols.codec cimport CODEC_UNKNOWN_TYPE
 from hotpath.protocols.itch cimport (
-    ITCH_HEADER_LENGTH, ITCH_MAX_LENGTH, ITCH_STOCK_DIRECTORY, ITCH_SYSTEM_EVENT, ItchStockDirectory, ItchSystemEvent, itch_check,
+    ITCH_MAX_LENGTH, ITCH_STOCK_DIRECTORY, ITCH_SYSTEM_EVENT, ItchStockDirectory, ItchSystemEvent, itch_check,
     itch_decode_stock_directory, itch_decode_system_event, itch_stock_locate,
 )
 from hotpath.protocols.moldudp64 cimport MOLD_HEADER_LENGTH, MoldBlocks, MoldHeader, mold_open
@@ -35,7 +36,14 @@ from hotpath.protocols.errors import error_for
 cdef enum:
     LOCATES = 65_536
     DIRECTORY_ENTRIES = 131_072
+    DIRECTORY_HEADS = 65_536
+    DIRECTORY_SHIFT = 48          # 64 less the bits of a head's number
     FRAME_PREFIX = 2
+    # of touched_bytes(); where looking ahead begins to pay has been measured, with 1 MiB of second-level cache
+    BOOK_BYTES = 1024
+    BLOCK_BYTES = 256             # of levels, with its part of the ladder
+    YOUNG_BYTES = 16
+    CACHED_BYTES = 2_097_152
 
 
 class BatchOutcome(NamedTuple):
@@ -77,15 +85,22 @@ cdef inline bint whole_frame(const uint8_t* p, const uint8_t* end) noexcept nogi
     return end - p >= FRAME_PREFIX and end - p - FRAME_PREFIX >= load_be16(p)
 
 
+@cython.overflowcheck(False)
+cdef inline uint32_t symbol_hash(uint64_t symbol) noexcept nogil:
+    """Number of a directory head."""
+    return <uint32_t>((symbol * <uint64_t>0x9E3779B97F4A7C15) >> DIRECTORY_SHIFT)
+
+
 cdef inline str symbol_text(uint64_t symbol):
     return (<char*>&symbol)[:8].decode("latin-1").rstrip()
 
 
 cdef class MarketBuilder:
     def __cinit__(self, int max_symbols, int max_orders, *, max_levels: int | None = None, int tick=100,
-                  bint prefault=False):
+                  bint prefault=False, look_ahead: bool | None = None):
         cdef size_t instrument_bytes = LOCATES * sizeof(Instrument)
-        cdef size_t symbol_bytes = (LOCATES + DIRECTORY_ENTRIES) * sizeof(uint64_t)
+        cdef size_t symbol_bytes = LOCATES * sizeof(uint64_t)
+        cdef size_t entry_bytes = (DIRECTORY_ENTRIES + 1) * sizeof(DirectoryEntry)
         cdef size_t book_bytes = LOCATES * sizeof(PyObject*)
         cdef char* at
         cdef int i
@@ -95,7 +110,10 @@ cdef class MarketBuilder:
         self.store = OrderStore(max_orders, max_orders if max_levels is None else max_levels, prefault,
                                 max_books=max_symbols)
         self.kept = tuple([OrderBook(store=self.store, tick=tick) for _ in range(max_symbols)])
-        self.arena_bytes = instrument_bytes + symbol_bytes + book_bytes + DIRECTORY_ENTRIES * sizeof(uint16_t)
+        self.looks_ahead = look_ahead is not None and look_ahead
+        self.may_look_ahead = look_ahead is None
+        self.arena_bytes = (instrument_bytes + symbol_bytes + book_bytes + entry_bytes
+                            + DIRECTORY_HEADS * sizeof(uint32_t))
         self.arena = map_pages(self.arena_bytes, False)
         if self.arena == NULL:
             raise MemoryError(f"no {self.arena_bytes} bytes for the instruments")
@@ -103,11 +121,12 @@ cdef class MarketBuilder:
         self.instruments = <Instrument*>at
         at += instrument_bytes
         self.symbols = <uint64_t*>at
-        self.directory.symbols = self.symbols + LOCATES
         at += symbol_bytes
         self.books = <PyObject**>at
         at += book_bytes
-        self.directory.locates = <uint16_t*>at
+        self.directory.entries = <DirectoryEntry*>at
+        at += entry_bytes
+        self.directory.heads = <uint32_t*>at
         for i in range(max_symbols):
             self.books[i] = <PyObject*>self.kept[i]
 
@@ -162,6 +181,7 @@ cdef class MarketBuilder:
         cdef Instrument* instrument = &self.instruments[locate]
         cdef uint64_t symbol
         cdef uint32_t i
+        cdef uint32_t head
         cdef bint conflict
         memcpy(&symbol, stock, sizeof(uint64_t))
         if locate == 0:
@@ -171,14 +191,19 @@ cdef class MarketBuilder:
         if instrument.listing != LISTING_NONE and self.symbols[locate] == symbol:
             return 0
         conflict = instrument.listing != LISTING_NONE or self.directory.count == DIRECTORY_ENTRIES
-        for i in range(self.directory.count):
-            if self.directory.symbols[i] == symbol and self.directory.locates[i] != locate:
+        head = symbol_hash(symbol)
+        i = self.directory.heads[head]
+        while i != 0:
+            if self.directory.entries[i].symbol == symbol and self.directory.entries[i].locate != locate:
                 conflict = True
-                self.void_instrument(self.directory.locates[i], LISTING_CONFLICT)
+                self.void_instrument(self.directory.entries[i].locate, LISTING_CONFLICT)
+            i = self.directory.entries[i].next
         if self.directory.count < DIRECTORY_ENTRIES:
-            self.directory.symbols[self.directory.count] = symbol
-            self.directory.locates[self.directory.count] = locate
             self.directory.count += 1
+            self.directory.entries[self.directory.count].symbol = symbol
+            self.directory.entries[self.directory.count].locate = locate
+            self.directory.entries[self.directory.count].next = self.directory.heads[head]
+            self.directory.heads[head] = self.directory.count
         self.symbols[locate] = symbol
         self.locates_end = max(self.locates_end, <uint32_t>locate + 1)
         if conflict:
@@ -213,41 +238,73 @@ cdef class MarketBuilder:
         self.locates_end = 0
         self.books_used = 0
         self.directory.count = 0
+        memset(self.directory.heads, 0, DIRECTORY_HEADS * sizeof(uint32_t))
         self.session_over = False
 
     cdef const uint8_t* take_frames(self, const uint8_t* p, const uint8_t* end) noexcept nogil:
+        # what the cache holds is there without being fetched, and looking ahead costs as much as a message itself
+        if self.looks_ahead or (self.may_look_ahead and self.touched_bytes() > CACHED_BYTES):
+            return self.take_frames_ahead(p, end)
+        return self.take_frames_near(p, end)
+
+    cdef size_t touched_bytes(self) noexcept nogil:
+        """About how much memory the messages are spread over. Most of them name young orders, which are near anyway."""
+        return (<size_t>self.books_used * BOOK_BYTES + <size_t>self.store.levels.block_high_water * BLOCK_BYTES
+                + <size_t>self.store.pool.high_water * YOUNG_BYTES)
+
+    cdef const uint8_t* take_frames_near(self, const uint8_t* p, const uint8_t* end) noexcept nogil:
+        cdef size_t length
+        while whole_frame(p, end):
+            length = load_be16(p)
+            self.take_one(p + FRAME_PREFIX, length)
+            p += FRAME_PREFIX + length
+        return p
+
+    cdef const uint8_t* take_frames_ahead(self, const uint8_t* p, const uint8_t* end) noexcept nogil:
         cdef Ahead ring[AHEAD_RING]
         cdef const OrderPool* pool = &self.store.pool
         cdef const LevelPool* levels = &self.store.levels
         cdef const uint8_t* message
         cdef uint64_t seen = 0
+        cdef uint64_t indexed = 0
         cdef uint64_t done = 0
+        cdef uint64_t i
+        # places that hold nothing yet are passed over by every step, those of messages long done cost their time only
+        memset(ring, 0, sizeof(ring))
         while True:
-            while seen <= done + AHEAD_INDEX and whole_frame(p, end):
+            while seen <= done + AHEAD_SEEN and whole_frame(p, end):
                 message = p + FRAME_PREFIX
-                ahead_index(&ring[seen & AHEAD_MASK], pool, self.levels_for(message, load_be16(p)), message,
-                            load_be16(p))
+                ahead_seen(&ring[seen & AHEAD_MASK], message, load_be16(p))
+                prefetch(&self.instruments[ring[seen & AHEAD_MASK].locate])
                 seen += 1
                 p = message + load_be16(p)
             if seen == done:
                 return p
-            if done + AHEAD_ORDER < seen:
-                ahead_order(&ring[(done + AHEAD_ORDER) & AHEAD_MASK], pool)
-            if done + AHEAD_QUEUE < seen:
-                ahead_queue(&ring[(done + AHEAD_QUEUE) & AHEAD_MASK], pool, levels)
-            if done + AHEAD_TAIL < seen:
-                ahead_tail(&ring[(done + AHEAD_TAIL) & AHEAD_MASK], pool)
+            while indexed < seen and indexed <= done + AHEAD_INDEX:
+                ahead_index(&ring[indexed & AHEAD_MASK], pool, self.levels_at(ring[indexed & AHEAD_MASK].locate))
+                indexed += 1
+            if done == 0:
+                for i in range(AHEAD_ORDER):
+                    ahead_order(&ring[i], pool)
+                for i in range(AHEAD_LEAF):
+                    ahead_leaf(&ring[i])
+                for i in range(AHEAD_QUEUE):
+                    ahead_queue(&ring[i], pool, levels)
+                for i in range(AHEAD_TAIL):
+                    ahead_tail(&ring[i], pool, levels)
+            ahead_order(&ring[(done + AHEAD_ORDER) & AHEAD_MASK], pool)
+            ahead_leaf(&ring[(done + AHEAD_LEAF) & AHEAD_MASK])
+            ahead_queue(&ring[(done + AHEAD_QUEUE) & AHEAD_MASK], pool, levels)
+            ahead_tail(&ring[(done + AHEAD_TAIL) & AHEAD_MASK], pool, levels)
             message = ring[done & AHEAD_MASK].message
             self.take_one(message, load_be16(message - FRAME_PREFIX))
             done += 1
 
-    cdef const PriceLevels* levels_for(self, const uint8_t* message, size_t length) noexcept nogil:
-        """Of the book that a message is about, NULL = none."""
-        cdef PyObject* book
-        if length < ITCH_HEADER_LENGTH:
+    cdef const PriceLevels* levels_at(self, uint16_t locate) noexcept nogil:
+        """Of the locate's book, NULL = none."""
+        if self.instruments[locate].book == NULL:
             return NULL
-        book = self.instruments[itch_stock_locate(message)].book
-        return &(<OrderBook>book).levels if book != NULL else NULL
+        return &(<OrderBook>self.instruments[locate].book).levels
 
     cdef uint64_t market_digest(self) noexcept nogil:
         cdef uint64_t digest = 0
