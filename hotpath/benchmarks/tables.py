@@ -272,6 +272,9 @@ def as_markdown(data: Mapping[str, Any], plots: Mapping[str, Sequence[str]], how
             if case.get("statistics"):
                 flow = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in case["statistics"].items())
                 lines += [f"Input{' of ' + case['case'] if case['case'] else ''}: {flow}.", ""]
+            if case.get("conditions"):
+                told = ", ".join(f"{name} {value}" for name, value in condition_rows(case["conditions"]))
+                lines += [f"{case['name']} was measured again: {told}.", ""]
     lines += ["## Conditions", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {_escaped(value)} |" for name, value in condition_rows(stated)]
     versions = {each["contender"]: each["version"] for section in data["sections"] for case in section["cases"]
