@@ -106,8 +106,8 @@ class TickToOrder:
                 if self._rounds == 0:
                     raise RuntimeError(f"no order for a trigger within {READY_S:.0f} s")
                 raise UnfitError(
-                    f"does not keep up with {self._offered.rate:,} messages/s: {READY_S:.0f} s after a round a trigger still "
-                    "has no order"
+                    f"does not keep up with {self._offered.rate:,} messages/s: {READY_S:.0f} s after a round a trigger "
+                    "still has no order"
                 )
 
     def close(self) -> None:
