@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.aws_inputs import models, rules, values
+from tests.recorder.properties import below
 
 if TYPE_CHECKING:
     from tests.recorder.recording import Resource  # which itself runs this check
@@ -103,8 +104,7 @@ def _at(inputs: Any, path: str, at: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _shown(rule: str, resource: Resource, at: str) -> str:
-    hidden = any(at == path or at.startswith((f"{path}.", f"{path}[")) for path in resource.secret)
-    return "a secret value breaks a rule of its member" if hidden else rule
+    return "a secret value breaks a rule of its member" if below(at, resource.secret) else rule
 
 
 @functools.cache

@@ -33,7 +33,7 @@ _OPERATOR = re.compile(
     r"(String(Not)?(Equals(IgnoreCase)?|Like)|(Numeric|Date)((Not)?Equals|LessThan(Equals)?|GreaterThan(Equals)?)"
     r"|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like))(IfExists)?|Null"
 )
-_ARN = re.compile(r"\*|arn:(aws[a-z-]*|\*):[a-z0-9-*]*:[a-z0-9-*]*:(\d{12}|aws|\*|):.+", re.DOTALL)
+_ARN = re.compile(r"\*|arn:(aws[a-z-]*|\*):[a-z0-9*-]*:[a-z0-9*-]*:(\d{12}|aws|\*|):.+", re.DOTALL)
 
 
 def problems(text: str, kind: str) -> Iterator[str]:
@@ -49,7 +49,7 @@ def problems(text: str, kind: str) -> Iterator[str]:
         yield f"{', '.join(extra)}: no element of a policy"
     size = len(re.sub(r"\s", "", text))
     if size > LIMITS[kind]:
-        yield f"{size} characters: {LIMITS[kind]} are allowed for a {kind} policy"
+        yield f"{size} characters: {LIMITS[kind]} are allowed for {_a(kind)} policy"
     statements = document.get("Statement", [])
     for index, statement in enumerate(statements if isinstance(statements, list) else [statements]):
         yield from (f"Statement[{index}]: {each}" for each in _statement(statement, kind))
@@ -66,7 +66,7 @@ def _statement(statement: Mapping[str, Any], kind: str) -> Iterator[str]:
         yield "must have Action or NotAction, not both"
     has_principal = "Principal" in statement or "NotPrincipal" in statement
     if has_principal == (kind in _IDENTITY):
-        yield f"a {kind} policy {'takes no' if has_principal else 'needs a'} Principal"
+        yield f"{_a(kind)} policy {'takes no' if has_principal else 'needs a'} Principal"
     if kind in ("trust", "repository"):
         if "Resource" in statement:
             yield f"a {kind} policy takes no Resource"
@@ -111,6 +111,10 @@ def _actions(prefix: str) -> frozenset[str] | None:
 def _table() -> dict[str, dict[str, list[str]]]:
     loaded: dict[str, dict[str, list[str]]] = yaml.safe_load(Path(__file__).with_name("iam_actions.yaml").read_text())
     return loaded
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _texts(value: Any) -> list[str]:

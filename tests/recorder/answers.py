@@ -18,7 +18,7 @@ def id_of(name: str) -> str:
     return f"{name}-id"
 
 
-def answers(type_: str, urn: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def answers(type_: str, urn: str, name: str) -> dict[str, Any]:
     """Outputs beside the inputs, of an update; a preview knows none of them."""
     if type_.startswith("command:"):
         return {"stdout": "", "stderr": ""}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 
+from tests.recorder.properties import below, texts
 from tests.recorder.recording import Recording
+
+_TELLING = 8  # a shorter secret is found in texts by accident
 
 
 def structure(recording: Recording) -> list[str]:
@@ -33,3 +37,24 @@ def same_resources(preview: Recording, update: Recording) -> list[str]:
         *(f"{urn}: an update registers it, a preview does not: it is made inside of apply" for urn in only_made),
         *(f"{urn}: a preview registers it, an update does not" for urn in only_planned),
     ]
+
+
+def leaks(recording: Recording, hidden: Iterable[str]) -> list[str]:
+    """Secret texts that also stand where the engine keeps them in the open."""
+    telling = [text for text in hidden if len(text) >= _TELLING]
+    return [
+        f"{where}: holds a secret in the open"
+        for where, text in _open_texts(recording)
+        if any(secret in text for secret in telling)
+    ]
+
+
+def _open_texts(recording: Recording) -> Iterator[tuple[str, str]]:
+    for each in recording.resources:
+        yield from ((f"{each.urn}: {at}", text) for at, text in texts(each.inputs) if not below(at, each.secret))
+    for urn, outputs in recording.outputs.items():
+        secret = recording.secret_outputs[urn]
+        yield from ((f"{urn}: output {at}", text) for at, text in texts(outputs) if not below(at, secret))
+    for name, export in recording.exports.items():
+        if not export.secret:
+            yield from ((f"stack output {name} {at}", text) for at, text in texts(export.value))

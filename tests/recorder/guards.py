@@ -132,7 +132,9 @@ def _taken_over(child: ResourceOptions, owner: ResourceOptions) -> list[str]:
     lists = [
         name
         for name in _LISTS
-        if (mine := getattr(child, name)) and (theirs := getattr(owner, name)) and all(any(e is o for e in mine) for o in theirs)
+        if (mine := getattr(child, name))
+        and (theirs := getattr(owner, name))
+        and all(any(e is o for e in mine) for o in theirs)
     ]
     single = [name for name in _SINGLE if getattr(owner, name) and getattr(child, name) is getattr(owner, name)]
     return lists + single

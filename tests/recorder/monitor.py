@@ -35,11 +35,13 @@ class Monitor(mocks.MockMonitor, resource_pb2_grpc.ResourceMonitorStub):
         super().__init__(_NoMocks())
         self._preview = preview
         self._lock = threading.Lock()
+        self._urns: set[str] = set()
         self.seen: list[Resource] = []
         self.duplicates: list[str] = []
         self.outputs: dict[str, dict[str, Any]] = {}
         self.secret_outputs: dict[str, frozenset[str]] = {}
         self.hooks: set[str] = set()
+        self.hidden: set[str] = set()
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -52,14 +54,21 @@ class Monitor(mocks.MockMonitor, resource_pb2_grpc.ResourceMonitorStub):
         reader = Reader()
         resource = _resource(urn, request, reader.properties(request.object), reader)
         with self._lock:
-            if any(each.urn == urn for each in self.seen):
+            if urn in self._urns:
                 self.duplicates.append(urn)
+            self._urns.add(urn)
             self.seen.append(resource)
+            self.hidden |= reader.hidden
         answer = struct_pb2.Struct()
-        if request.custom and not self._preview:
-            answer.update(answers(request.type, urn, request.name, resource.inputs))
-        answer.MergeFrom(request.object)
         known = request.custom and not self._preview
+        if known:
+            answer.update(answers(request.type, urn, request.name))
+            made = Reader()
+            made.properties(answer)
+            with self._lock:
+                self.hidden |= made.hidden
+        for key, value in request.object.fields.items():
+            answer.fields[key].CopyFrom(value)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=id_of(request.name) if known else "", object=answer)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from google.protobuf import struct_pb2
@@ -43,10 +43,11 @@ UNKNOWN = _Unknown()
 
 
 class Reader:
-    """Reads one struct. secret and unknown: dotted paths found on the way."""
+    """Reads one struct. secret and unknown: dotted paths found on the way; hidden: every text that is secret."""
 
     def __init__(self) -> None:
         self.secret: set[str] = set()
+        self.hidden: set[str] = set()
         self.unknown: set[str] = set()
 
     def properties(self, struct: struct_pb2.Struct, at: str = "") -> dict[str, Any]:
@@ -75,7 +76,9 @@ class Reader:
         signature = struct.fields[_SIGNATURE].string_value if _SIGNATURE in struct.fields else None
         if signature == _SECRET:
             self.secret.add(at)
-            return self._value(struct.fields["value"], at)
+            value = self._value(struct.fields["value"], at)
+            self.hidden |= {text for _, text in texts(value)}
+            return value
         if signature == _RESOURCE:
             return struct.fields["urn"].string_value
         if signature in _ASSETS:
@@ -86,6 +89,11 @@ class Reader:
 def secret(value: str) -> dict[str, str]:
     """A value as a provider answers it when it is secret."""
     return {_SIGNATURE: _SECRET, "value": value}
+
+
+def below(path: str, paths: Iterable[str]) -> bool:
+    """Whether the path is one of those, or inside of one."""
+    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in paths)
 
 
 def texts(value: Any, at: str = "") -> Iterator[tuple[str, str]]:

@@ -69,6 +69,7 @@ def _record(program: Callable[[], None], stack: str, preview: bool) -> Recording
             *(f"an error that nothing waited for: {error}" for error in lost),
             *observed.problems,
             *checks.structure(recording),
+            *checks.leaks(recording, monitor.hidden),
         ]
     )
     return recording

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
+import pulumi_tls as tls
 import pytest
 from pulumi_aws import cloudwatch, ec2, s3
 from pulumi_command import local
@@ -195,7 +196,10 @@ def test_an_output_taken_for_its_value_is_an_error(look: Any, told: str) -> None
     [
         (lambda box, opts: opts, "box-child is made by component box but is not below it"),
         (lambda box, opts: Options.merge(Options(parent=box), opts), "is not below it"),
-        (lambda box, opts: Options.merge(opts, Options(parent=box)), "has aliases, ignore_changes of its component box"),
+        (
+            lambda box, opts: Options.merge(opts, Options(parent=box)),
+            "has aliases, ignore_changes of its component box",
+        ),
     ],
 )
 def test_a_child_with_the_options_of_its_component_is_an_error(child: Any, told: str) -> None:
@@ -215,6 +219,30 @@ def test_an_order_that_a_component_drops_is_an_error() -> None:
     with pytest.raises(AssertionError, match="depends on first, but nothing in it does"):
         deploy(lambda: program(None))
     deploy(lambda: program(lambda box, opts: Options(parent=box, depends_on=opts.depends_on)))
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        lambda key: local.Command("leak", create=pulumi.Output.unsecret(key.private_key_pem)),
+        lambda key: pulumi.export("leak", pulumi.Output.unsecret(key.private_key_pem).apply(lambda pem: {"key": pem})),
+        lambda key: Box("box").register_outputs({"leak": pulumi.Output.unsecret(key.private_key_pem)}),
+    ],
+)
+def test_a_secret_in_the_open_is_an_error(leak: Any) -> None:
+    with pytest.raises(AssertionError, match="leak.*: holds a secret in the open"):
+        deploy(lambda: leak(tls.PrivateKey("key", algorithm="ED25519")) and None)
+
+
+def test_a_secret_that_stays_secret_is_none() -> None:
+    def program() -> None:
+        key = tls.PrivateKey("key", algorithm="ED25519")
+        local.Command("kept", create="true", environment={"KEY": key.private_key_pem})
+        pulumi.export("kept", key.private_key_pem)
+
+    recording = deploy(program)
+    assert recording.named("kept").secret == {"environment.KEY"}
+    assert recording.exports["kept"].secret
 
 
 def test_a_component_without_outputs_is_an_error() -> None:
