@@ -9,7 +9,18 @@ from typing import Any
 import botocore.loaders
 import botocore.model
 
-_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{M}": r"\w", r"\p{Z}": r"\s", r"\p{Zs}": r"\s"}
+# of Java, inside of a character class → near enough in Python
+_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\d",
+    r"\p{M}": r"\w",
+    r"\p{Z}": r"\s",
+    r"\p{Zs}": r"\s",
+    r"\p{P}": r"!-/:-@\[-_{-~",
+    r"\p{S}": r"$+<=>^`|~",
+    r"\p{ASCII}+": r"[\x00-\x7f]+",
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
+}
 
 
 @functools.cache

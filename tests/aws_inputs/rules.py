@@ -19,7 +19,7 @@ def broken(value: Any, rule: Mapping[str, Any]) -> Iterator[str]:
         match kind:
             case "range":
                 low, high = wanted
-                if not low <= float(value) <= high:
+                if isinstance(value, (int, float)) and not low <= value <= high:  # the model tells of what is none
                     yield f"{value!r} is outside of {low} to {high}"
             case "one_of":
                 if value not in wanted:

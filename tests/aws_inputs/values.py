@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tests.aws_inputs import models
+from tests.aws_inputs import models, rules
 
 Broken = Iterator[tuple[str, str]]  # (path of the property, what it breaks)
 Route = Callable[[str, Any], Any]  # (dotted path, shape around it) → its shape; None = not sent. Raises LookupError
@@ -19,6 +19,8 @@ def broken(value: Any, shape: Any, at: str, route: Route) -> Broken:
         return
     if isinstance(value, list):
         yield from _list(value, shape, at, route)
+    elif isinstance(value, Mapping) and shape.type_name == "list" and shape.member.name == "Tag":
+        yield from ((f"{at}.{key}", rule) for key, rule in rules.broken_tags(value))
     elif isinstance(value, Mapping):
         yield from _mapping(value, models.element(shape), at, route)
     elif isinstance(value, (str, bool, int, float)):

@@ -20,12 +20,15 @@ def structure(recording: Recording) -> list[str]:
         if component.urn not in recording.outputs:
             problems.append(f"{component.urn}: register_outputs is never called")
         below = [each for each in recording.descendants(component) if each.custom]
-        for earlier in (each for each in recording.resources if each.urn in component.depends_on):
-            if below and earlier.custom and not any(recording.waits_for(each, earlier) for each in below):
-                problems.append(
-                    f"{component.urn}: depends on {earlier.name}, but nothing in it does: the engine does not hand"
-                    " depends_on on to children, child_options(self, opts) does"
-                )
+        problems += [
+            f"{component.urn}: depends on {earlier.name}, but nothing in it does: the engine does not hand depends_on"
+            " on to children, child_options(self, opts) does"
+            for earlier in recording.resources
+            if earlier.urn in component.depends_on
+            and earlier.custom
+            and below
+            and not any(recording.waits_for(each, earlier) for each in below)
+        ]
     return problems
 
 

@@ -31,8 +31,9 @@ class _NoMocks(mocks.Mocks):
 class Monitor(mocks.MockMonitor, resource_pb2_grpc.ResourceMonitorStub):
     """A stub by type, so that the SDK starts its callback server and hooks are registered; it has no channel."""
 
-    def __init__(self, preview: bool) -> None:
+    def __init__(self, project: str, stack: str, preview: bool) -> None:
         super().__init__(_NoMocks())
+        self._prefix = f"urn:pulumi:{stack}::{project}::"
         self._preview = preview
         self._lock = threading.Lock()
         self._urns: set[str] = set()
@@ -42,6 +43,13 @@ class Monitor(mocks.MockMonitor, resource_pb2_grpc.ResourceMonitorStub):
         self.secret_outputs: dict[str, frozenset[str]] = {}
         self.hooks: set[str] = set()
         self.hidden: set[str] = set()
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """Of this run: the inherited one asks for the settings of the thread that it runs in."""
+        above = parent.split("::")[2] if parent else ""
+        if above.endswith(_STACK):
+            above = ""  # as the engine writes it
+        return f"{self._prefix}{above}{'$' if above else ''}{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)

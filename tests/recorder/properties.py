@@ -25,6 +25,7 @@ class _Unknown:
         if other is self:
             return True
         self._refuse()
+        return None
 
     def __bool__(self) -> bool:
         self._refuse()

@@ -46,7 +46,7 @@ def record(program: Callable[[], None], stack: str, preview: bool) -> Recording:
 def _record(program: Callable[[], None], stack: str, preview: bool) -> Recording:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    monitor = Monitor(preview)
+    monitor = Monitor(PROJECT, stack, preview)
     left: list[asyncio.Task[Any]] = []
     lost: list[str] = []
     # of futures that are dropped with an error in them; also later, when they are collected

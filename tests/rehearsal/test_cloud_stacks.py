@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import copy
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ import yaml
 from cli import cloud
 from cli.console import console
 from cli.paths import repository_layout
+from cli.planned import PlannedSteps
 from cli.pulumi import Outcome, PulumiError, Stack, forget_stack, stack_document
 from rehearsal.toolchain import pulumi_cli
+from stacks.stack_file import SettingsError
 
 LAYOUT = repository_layout()
 pytestmark = [
@@ -35,6 +39,7 @@ class Rehearsed:
         self.document: dict[str, Any] = yaml.safe_load((LAYOUT.root / "Pulumi.prod.yaml").read_text())
         self.name = f"prod-{os.getpid()}"
         self.text = ""
+        self.steps = PlannedSteps()
 
     def stack(self, change: Change | None = None) -> Stack:
         document = copy.deepcopy(self.document)
@@ -46,8 +51,9 @@ class Rehearsed:
 
     def preview(self, change: Change | None = None) -> Outcome:
         stack = self.stack(change)
+        self.steps = PlannedSteps()
         with contextlib.redirect_stdout(io.StringIO()) as shown, console.capture() as captured:
-            outcome = cloud._preview(stack)
+            outcome = cloud._preview(stack, self.steps)
         self.text = shown.getvalue() + captured.get()
         return outcome
 
@@ -84,6 +90,27 @@ def test_another_instance_type_stops_the_hosts_and_replaces_the_reservation(prod
     assert "marked for protection" in str(refused.value)
 
 
+def test_what_another_instance_type_stops_and_replaces_once_it_may(prod: Rehearsed) -> None:
+    """With the protection lifted in the same preview: every host stops, the reservation is made anew, nothing else."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:protect"] = False
+        config["ironlane:hot_path"]["instance_type"] = "m5zn.metal"
+
+    outcome = prod.preview(change)
+    assert outcome.replaced == ["hot-path-reservation"]
+    assert prod.steps.stopped == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert (outcome.created, outcome.deleted) == ([], [])
+    assert "hot-path-hot-a: changing instanceType stops the instance and starts it again" in outcome.warnings
+
+
+def test_another_placement_group_would_replace_the_protected_hosts_and_is_refused(prod: Rehearsed) -> None:
+    with pytest.raises(PulumiError, match="marked for protection") as refused:
+        prod.preview(_set("hot_path", placement_group="ironlane-prod"))
+    assert refused.value.outcome is not None
+    assert {"hot-path-group", "hot-path-hot-a", "hot-path-hot-b"} <= set(refused.value.outcome.refused)
+
+
 def test_moving_the_hosts_to_another_zone_is_refused(prod: Rehearsed) -> None:
     """Placement group, reservation and subnet share a zone: all of it would be replaced under protected hosts."""
     with pytest.raises(PulumiError, match="marked for protection") as refused:
@@ -110,6 +137,54 @@ def test_one_more_operator_network_adds_rules_and_touches_no_host(prod: Rehearse
     assert not [name for name in outcome.created if name.startswith("hot-path-")]
 
 
-def test_a_settings_error_never_reaches_the_engine(prod: Rehearsed) -> None:
-    with pytest.raises(PulumiError, match="reachable from inside the network only"):
-        prod.preview(_set("eks", public_endpoint=True))
+def _eks(**values: Any) -> Change:
+    return _set("eks", **values)
+
+
+def _newer(config: dict[str, Any]) -> None:
+    """Kubernetes 1.36 and all that goes with it, but for the mode."""
+    eks = config["ironlane:eks"]
+    eks |= {"version": "1.36", "node_release": "1.36.0-20260901", "kube_proxy_mode": "ipvs"}
+    eks["addons"] = {**eks["addons"], "kube_proxy": "v1.36.0-eksbuild.1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_eks(public_endpoint=True), r"public_endpoint: .* set it to false and come through operator_cidrs"),
+        (_newer, r"kube_proxy_mode ipvs: removed from EKS with Kubernetes 1.36, this is 1.36; use nftables"),
+        (_eks(addons={}), r"Pulumi.prod.yaml: ironlane:eks.addons.vpc_cni is missing; add it"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_what_to_do(prod: Rehearsed, change: Change, told: str) -> None:
+    with pytest.raises(PulumiError, match=told) as refused:
+        prod.preview(change)
+    assert refused.value.outcome is not None
+    assert refused.value.outcome.changed == []
+
+
+def test_a_settings_error_never_starts_the_engine(
+    prod: Rehearsed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def start(*args: Any, **named: Any) -> Outcome:
+        raise AssertionError("the engine was started")
+
+    monkeypatch.setattr(cloud, "run", start)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"ironlane:hot_path.volume_gib = 'large': Input should be a valid integer"):
+        cloud.preview(prod.stack(_set("hot_path", volume_gib="large")), argparse.Namespace())
+
+
+def test_the_preview_ends_with_all_that_matters(
+    prod: Rehearsed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # no credentials
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with console.capture() as captured:
+        code = cloud.preview(prod.stack(_set("hot_path", instance_type="m5zn.metal")), argparse.Namespace())
+    *_, refused, stopped, last = captured.get().splitlines()
+    assert code == 1
+    assert refused == "refused (1): hot-path-reservation"
+    assert stopped == "stopped and started (2): hot-path-hot-a, hot-path-hot-b"
+    assert re.fullmatch(r"refused; 2 updated, \d+ unchanged looked at \(\d+ s\)", last)

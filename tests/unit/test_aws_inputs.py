@@ -155,8 +155,9 @@ def test_every_pattern_of_a_mapped_service_can_be_tried() -> None:
 
 
 def test_a_secret_that_breaks_a_rule_is_not_shown() -> None:
-    secret = pulumi.Output.secret("not a name of mine")
-    told = refused(lambda: iam.Role("it", name=secret, assume_role_policy=json.dumps(TRUST)))
+    told = refused(
+        lambda: iam.Role("it", name=pulumi.Output.secret("not a name of mine"), assume_role_policy=json.dumps(TRUST))
+    )
     assert "name: a secret value breaks a rule" in told
     assert "not a name" not in told
 
