@@ -101,6 +101,7 @@ class Monitor(mocks.MockMonitor, resource_pb2_grpc.ResourceMonitorStub):
 
 def _resource(urn: str, request: Any, inputs: dict[str, Any], reader: Reader) -> Resource:
     timeouts = request.customTimeouts
+    hooks = {step: names for step in _HOOKS if (names := tuple(getattr(request.hooks, step)))}
     return Resource(
         urn=urn,
         type=request.type,
@@ -114,7 +115,8 @@ def _resource(urn: str, request: Any, inputs: dict[str, Any], reader: Reader) ->
         ignore_changes=tuple(request.ignoreChanges),
         replace_on_changes=tuple(request.replaceOnChanges),
         aliases=tuple(_alias(each) for each in request.aliases) + tuple(request.aliasURNs),
-        hooks={step: names for step in _HOOKS if (names := tuple(getattr(request.hooks, step)))},
+        hooks=tuple(hooks),
+        hook_names=hooks,
         delete_before_replace=request.deleteBeforeReplace,
         retain_on_delete=request.retainOnDelete,
         deleted_with=request.deletedWith,

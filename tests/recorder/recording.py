@@ -12,7 +12,7 @@ class Resource:
     """One registration. Paths are dotted, with [n] in lists.
 
     depends_on: URNs, those of depends_on and those that inputs come from; property_depends_on: the latter by property.
-    aliases: a URN, or the fields of a specification as `key=value`. hooks: names by the step that they hook into.
+    aliases: a URN, or the fields of a specification as `key=value`. hooks: steps that have any, as before_create; hook_names: theirs by step.
     providers: by package, as a component hands them on. secret, unknown: paths of inputs.
     """
 
@@ -28,7 +28,8 @@ class Resource:
     ignore_changes: tuple[str, ...]
     replace_on_changes: tuple[str, ...]
     aliases: tuple[str, ...]
-    hooks: Mapping[str, tuple[str, ...]]
+    hooks: tuple[str, ...]
+    hook_names: Mapping[str, tuple[str, ...]]
     delete_before_replace: bool
     retain_on_delete: bool
     deleted_with: str
@@ -70,6 +71,13 @@ class Recording:
                 f"{len(found)} resources are named {name!r}; names: {sorted(r.name for r in self.resources)}"
             )
         return found[0]
+
+    def named_of(self, type_: str, name: str) -> Resource:
+        """The one resource of that type and name. Raises LookupError when there is none."""
+        for each in self.of_type(type_):
+            if each.name == name:
+                return each
+        raise LookupError(f"no {type_} is named {name!r}; names: {sorted(r.name for r in self.of_type(type_))}")
 
     def children(self, of: Resource) -> list[Resource]:
         return [r for r in self.resources if r.parent == of.urn]

@@ -76,7 +76,8 @@ def test_sees_hooks() -> None:
         hook = pulumi.ResourceHook("gate", lambda args: None)
         local.Command("only", create="true", opts=Options(hooks=pulumi.ResourceHookBinding(before_update=[hook])))
 
-    assert deploy(program).named("only").hooks == {"before_update": ("gate",)}
+    only = deploy(program).named("only")
+    assert (only.hooks, only.hook_names) == (("before_update",), {"before_update": ("gate",)})
 
 
 def test_sees_which_provider_is_handed_on() -> None:
