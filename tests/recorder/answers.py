@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rehearsal.plugins.aws.identifiers import computed, name_property
@@ -41,4 +42,4 @@ def _arn(type_: str, name: str) -> str:
         case "iam":
             return f"arn:aws:iam::{ACCOUNT}:{'instance-profile' if kind == 'instanceProfile' else kind}/{name}"
         case _:
-            return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind.lower()}/{name}"
+            return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{re.sub('[A-Z]', lambda found: f'-{found[0].lower()}', kind)}/{name}"
