@@ -42,4 +42,5 @@ def _arn(type_: str, name: str) -> str:
         case "iam":
             return f"arn:aws:iam::{ACCOUNT}:{'instance-profile' if kind == 'instanceProfile' else kind}/{name}"
         case _:
-            return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{re.sub('[A-Z]', lambda found: f'-{found[0].lower()}', kind)}/{name}"
+            shown = re.sub("[A-Z]", lambda found: f"-{found[0].lower()}", kind)
+            return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{shown}/{name}"

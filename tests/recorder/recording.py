@@ -12,7 +12,8 @@ class Resource:
     """One registration. Paths are dotted, with [n] in lists.
 
     depends_on: URNs, those of depends_on and those that inputs come from; property_depends_on: the latter by property.
-    aliases: a URN, or the fields of a specification as `key=value`. hooks: steps that have any, as before_create; hook_names: theirs by step.
+    aliases: a URN, or the fields of a specification as `key=value`. hooks: steps that have any, as before_create;
+    hook_names: theirs by step.
     providers: by package, as a component hands them on. secret, unknown: paths of inputs.
     """
 
