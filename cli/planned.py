@@ -65,8 +65,9 @@ def glance(outcome: Outcome, stopped: list[str]) -> Iterator[str]:
         ("deleted", outcome.deleted),
         ("stopped and started", stopped),
     ):
-        if names:
-            yield f"{what} ({len(names)}): {', '.join(names)}"
+        shown = [name for name in names if what == "refused" or name not in outcome.refused]
+        if shown:
+            yield f"{what} ({len(shown)}): {', '.join(shown)}"
 
 
 def counted(outcome: Outcome) -> str:

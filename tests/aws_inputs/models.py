@@ -22,6 +22,13 @@ _CLASSES = {
     r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
 }
 
+# patterns that no value can match, as the model has them → as they must be meant
+_MISWRITTEN = {
+    r"^arn:aws([a-z-]+)?:ec2:[a-z\d-]+:\d{12}:placement-group/^.{1,255}$": (
+        r"^arn:aws([a-z-]+)?:ec2:[a-z\d-]+:\d{12}:placement-group/.{1,255}$"
+    ),
+}
+
 
 @functools.cache
 def _loader() -> Any:
@@ -81,7 +88,7 @@ def _plain(name: str) -> str:
 @functools.cache
 def pattern(text: str) -> re.Pattern[str] | None:
     """Of a model, for a whole value; the models are written for Java. None for what Python cannot express."""
-    translated, flags = text, re.ASCII
+    translated, flags = _MISWRITTEN.get(text, text), re.ASCII
     for java, python in _CLASSES.items():
         if java in translated:
             translated, flags = translated.replace(java, python), re.NOFLAG

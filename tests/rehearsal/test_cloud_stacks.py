@@ -8,7 +8,7 @@ import copy
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,11 @@ Change = Callable[[dict[str, Any]], None]
 class Rehearsed:
     """prod as it stands after `up`; previews of one change each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
         self.folder = folder
         self.document: dict[str, Any] = yaml.safe_load((LAYOUT.root / "Pulumi.prod.yaml").read_text())
-        self.name = f"prod-{os.getpid()}"
+        self.document["config"] |= {f"ironlane:{key}": value for key, value in settings.items()}
+        self.name = f"{name}-{os.getpid()}"
         self.text = ""
         self.steps = PlannedSteps()
 
@@ -58,9 +59,9 @@ class Rehearsed:
         return outcome
 
 
-@pytest.fixture(scope="module")
-def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("prod"))
+@contextlib.contextmanager
+def _stands(folder: Path, name: str, **settings: Any) -> Iterator[Rehearsed]:
+    rehearsed = Rehearsed(folder, name, settings)
     stack = rehearsed.stack()
     try:
         cloud._apply(stack, stack_document(stack, {}))
@@ -70,11 +71,28 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
         forget_stack(stack)
 
 
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    with _stands(tmp_path_factory.mktemp("prod"), "prod") as rehearsed:
+        yield rehearsed
+
+
+@pytest.fixture(scope="module")
+def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    """prod as it is after the first of two updates that a change of protected hosts takes."""
+    with _stands(tmp_path_factory.mktemp("open"), "prod-open", protect=False) as rehearsed:
+        yield rehearsed
+
+
 def _set(section: str, **values: Any) -> Change:
     def change(config: dict[str, Any]) -> None:
         config[f"ironlane:{section}"].update(values)
 
     return change
+
+
+def _another_type(config: dict[str, Any]) -> None:
+    config["ironlane:hot_path"]["instance_type"] = "m5zn.metal"
 
 
 def test_a_preview_of_what_stands_is_empty(prod: Rehearsed) -> None:
@@ -83,23 +101,28 @@ def test_a_preview_of_what_stands_is_empty(prod: Rehearsed) -> None:
     assert len(outcome.unchanged) > 150
 
 
-def test_another_instance_type_stops_the_hosts_and_replaces_the_reservation(prod: Rehearsed) -> None:
-    """The reservation is protected, so the engine refuses: capacity of the new type has to be had first."""
-    with pytest.raises(PulumiError, match="hot-path-reservation") as refused:
-        prod.preview(_set("hot_path", instance_type="m5zn.metal"))
-    assert "marked for protection" in str(refused.value)
+def test_another_instance_type_is_refused_and_the_preview_ends_with_why(
+    prod: Rehearsed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The reservation is protected: capacity of the new type has to be had first."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # no credentials
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with console.capture() as captured:
+        code = cloud.preview(prod.stack(_another_type), argparse.Namespace())
+    lines = captured.get().splitlines()
+    assert code == 1
+    assert any("hot-path-reservation" in line and "marked for protection" in line for line in lines)
+    (refused,) = [line for line in lines[-4:] if line.startswith("refused (")]
+    assert "hot-path-reservation" in refused
+    assert re.fullmatch(r"refused; .*\d+ unchanged.* looked at \(\d+ s\)", lines[-1])
 
 
-def test_what_another_instance_type_stops_and_replaces_once_it_may(prod: Rehearsed) -> None:
-    """With the protection lifted in the same preview: every host stops, the reservation is made anew, nothing else."""
-
-    def change(config: dict[str, Any]) -> None:
-        config["ironlane:protect"] = False
-        config["ironlane:hot_path"]["instance_type"] = "m5zn.metal"
-
-    outcome = prod.preview(change)
+def test_what_another_instance_type_stops_and_replaces_once_it_may(unprotected: Rehearsed) -> None:
+    outcome = unprotected.preview(_another_type)
     assert outcome.replaced == ["hot-path-reservation"]
-    assert prod.steps.stopped == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert sorted(unprotected.steps.stopped) == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert sorted(outcome.updated) == ["hot-path-hot-a", "hot-path-hot-b"]
     assert (outcome.created, outcome.deleted) == ([], [])
     assert "hot-path-hot-a: changing instanceType stops the instance and starts it again" in outcome.warnings
 
@@ -173,18 +196,3 @@ def test_a_settings_error_never_starts_the_engine(
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SettingsError, match=r"ironlane:hot_path.volume_gib = 'large': Input should be a valid integer"):
         cloud.preview(prod.stack(_set("hot_path", volume_gib="large")), argparse.Namespace())
-
-
-def test_the_preview_ends_with_all_that_matters(
-    prod: Rehearsed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))  # no credentials
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
-        monkeypatch.delenv(name, raising=False)
-    with console.capture() as captured:
-        code = cloud.preview(prod.stack(_set("hot_path", instance_type="m5zn.metal")), argparse.Namespace())
-    *_, refused, stopped, last = captured.get().splitlines()
-    assert code == 1
-    assert refused == "refused (1): hot-path-reservation"
-    assert stopped == "stopped and started (2): hot-path-hot-a, hot-path-hot-b"
-    assert re.fullmatch(r"refused; 2 updated, \d+ unchanged looked at \(\d+ s\)", last)

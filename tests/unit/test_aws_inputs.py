@@ -47,6 +47,7 @@ def refused(make: Make) -> str:
                 cluster_name="c",
                 node_role_arn="r",
                 subnet_ids=["s"],
+                scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
                 taints=[{"key": "k", "effect": "NoSchedule"}],
             ),
             "taints[0].effect: 'NoSchedule' is no taintEffect",

@@ -53,6 +53,7 @@ def test_the_glance_names_what_hurts_and_nothing_else() -> None:
         "deleted (2): d, e",
         "stopped and started (1): b",
     ]
+    assert list(glance(Outcome(replaced=["a"], refused=["a"]), ["a"])) == ["refused (1): a"]
     assert list(glance(Outcome(created=["a"], unchanged=["b"]), [])) == []
     assert counted(outcome) == "1 created, 1 replaced, 1 updated, 2 deleted"
     assert counted(Outcome()) == "nothing"
