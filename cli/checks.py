@@ -31,8 +31,10 @@ def test(layout: Layout, args: argparse.Namespace) -> int:
     if args.e2e:
         chosen = ["tests/e2e", "-m", "e2e"]
     else:
-        # one worker a core; slow tests run real servers and compilers, one at a time
-        chosen = ["-m", "slow"] if args.slow else ["-m", "not slow", "-n", str(len(os.sched_getaffinity(0)))]
+        # one worker a core, and what is expensive to set up on one of them (mark xdist_group); slow tests run real
+        # servers and compilers, one at a time
+        workers = ["-n", str(len(os.sched_getaffinity(0))), "--dist", "loadgroup"]
+        chosen = ["-m", "slow"] if args.slow else ["-m", "not slow", *workers]
     command = [sys.executable, "-m", "pytest", *chosen, *args.pytest]
     return subprocess.run(command, cwd=layout.root, env=_environment(layout), check=False).returncode
 

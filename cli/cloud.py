@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cli.console import console
+from cli.planned import PlannedSteps, counted, counts, glance
 from cli.pulumi import (
     Event,
     Outcome,
@@ -35,7 +35,6 @@ _CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 _UP_S = 4 * 3600
-_LISTED = 30  # more creations than this are counted by kind
 
 
 def is_cloud(stack: Stack) -> bool:
@@ -50,22 +49,23 @@ def has_credentials(env: Mapping[str, str]) -> bool:
     return named or any((files / name).exists() for name in ("credentials", "config"))
 
 
-def counts(metadata: Event) -> bool:
-    """Resources of providers; components and providers themselves change nothing."""
-    state = metadata.get("new") or metadata.get("old") or {}
-    return bool(state.get("custom")) and not str(metadata["type"]).startswith("pulumi:")
-
-
 def preview(stack: Stack, args: argparse.Namespace) -> int:
     """With credentials against the real state and providers, else as a rehearsal."""
     from_file(stack.file)  # errors are about the user's own file
     if not has_credentials(os.environ):
         stack = replace(stack, rehearsal=True)
         console.print(f"{STAND_IN} (no AWS credentials found)", style="yellow")
-    began = time.monotonic()
+    began, show = time.monotonic(), PlannedSteps()
     with one_operation(stack):
-        outcome = _preview(stack)
-    _summary(outcome, began)
+        try:
+            outcome = _preview(stack, show)
+        except PulumiError as error:
+            if error.outcome is None or not error.outcome.refused:
+                raise
+            console.print(f"error: {error}", markup=False, style="red")
+            _summary(error.outcome, began, show.stopped)
+            return 1
+    _summary(outcome, began, show.stopped)
     return 0
 
 
@@ -80,7 +80,7 @@ def up(stack: Stack, args: argparse.Namespace) -> int:
     began = time.monotonic()
     with one_operation(stack):
         outcome = _apply(stack, stack_document(stack, {}))
-    _summary(outcome, began)
+    _summary(outcome, began, [])
     return 0
 
 
@@ -112,10 +112,10 @@ def _step(title: str, action: Callable[[], Outcome]) -> Outcome:
     return outcome
 
 
-def _preview(stack: Stack) -> Outcome:
+def _preview(stack: Stack, show: PlannedSteps | None = None) -> Outcome:
     render_stack_file(stack_document(stack, {}), stack.preview_file)
     ensure_stack(stack)
-    show = PlannedSteps()
+    show = show or PlannedSteps()
     outcome = run(stack, "preview", show, counts=counts)
     show.finish()
     return outcome
@@ -131,55 +131,11 @@ def _nothing(event: Event) -> None:
     pass
 
 
-class PlannedSteps:
-    """Prints every planned change with the properties behind it; many creations are counted by kind."""
-
-    def __init__(self) -> None:
-        self._created: list[tuple[str, str]] = []
-
-    def __call__(self, event: Event) -> None:
-        planned = event.get("resourcePreEvent")
-        if not planned or not counts(planned["metadata"]):
-            return
-        metadata = planned["metadata"]
-        kind, name = str(metadata["type"]), str(metadata["urn"]).rsplit("::", 1)[1]
-        match metadata["op"]:
-            case "create":
-                self._created.append((kind, name))
-            case "delete":
-                console.print(f"  - {name}  {kind}", markup=False, style="red")
-            case "replace":
-                console.print(f"  ! {name}  {kind}: REPLACED, by {_paths(metadata, replacing=True)}", markup=False)
-            case "update":
-                console.print(f"  ~ {name}  {kind}: {_paths(metadata, replacing=False)}", markup=False)
-
-    def finish(self) -> None:
-        if len(self._created) <= _LISTED:
-            for kind, name in self._created:
-                console.print(f"  + {name}  {kind}", markup=False, style="green")
-            return
-        for kind, number in sorted(Counter(kind for kind, _ in self._created).items()):
-            console.print(f"  + {number:3}  {kind}", markup=False, style="green")
-
-
-def _paths(metadata: Event, replacing: bool) -> str:
-    detailed = metadata.get("detailedDiff") or {}
-    found = [path for path, diff in sorted(detailed.items()) if not replacing or "replace" in str(diff.get("kind", ""))]
-    return ", ".join(found or metadata.get("diffs") or ["unknown"])
-
-
-def counted(outcome: Outcome) -> str:
-    numbers = {
-        "created": outcome.created,
-        "replaced": outcome.replaced,
-        "updated": outcome.updated,
-        "deleted": outcome.deleted,
-        "unchanged": outcome.unchanged,
-    }
-    return ", ".join(f"{len(names)} {what}" for what, names in numbers.items() if names) or "nothing"
-
-
-def _summary(outcome: Outcome, began: float) -> None:
+def _summary(outcome: Outcome, began: float, stopped: list[str]) -> None:
+    """Ends the output: counts, and what is replaced, deleted, stopped or refused."""
     for warning in outcome.warnings:
         console.print(f"  {warning}", markup=False, style="yellow")
-    console.print(f"{counted(outcome)} ({time.monotonic() - began:.0f} s)")
+    for line in glance(outcome, stopped):
+        console.print(line, markup=False, style="bold")
+    what = f"refused; {counted(outcome)} looked at" if outcome.refused else counted(outcome)
+    console.print(f"{what} ({time.monotonic() - began:.0f} s)")

@@ -28,11 +28,16 @@ Action = Literal["up", "preview", "destroy"]
 Event = dict[str, Any]
 SALT = "encryptionsalt"
 COMMAND_TYPE = "command:local:Command"
+_STACK_TYPE = "::pulumi:pulumi:Stack::"  # an error about it is one of the program
 INTERRUPT_PATIENCE_S = 120
 
 
 class PulumiError(Exception):
-    """Pulumi failed; the text is its diagnostics."""
+    """Pulumi failed; the text is its diagnostics. outcome: how far it had come."""
+
+    def __init__(self, text: str, outcome: Outcome | None = None) -> None:
+        super().__init__(text)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,17 @@ class Stack:
 
 @dataclass
 class Outcome:
-    """Names of resources by what an operation did, or in a preview would do, to them; warnings of the providers."""
+    """Names of resources by what an operation did, or in a preview would do, to them; warnings of the providers.
+
+    refused: those that the engine or a provider would not do as asked, each once.
+    """
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)  # services that had ended and were started again
 
@@ -224,7 +233,7 @@ def run(
         if process.returncode:
             stderr.seek(0)
             said = "\n".join(errors) or stderr.read().strip().removeprefix("error: ")
-            raise PulumiError(said or f"pulumi {action} failed, see {log.name}")
+            raise PulumiError(said or f"pulumi {action} failed, see {log.name}", outcome)
     return outcome
 
 
@@ -242,8 +251,12 @@ def _account(
     event: Event, action: Action, outcome: Outcome, errors: list[str], counts: Callable[[Event], bool]
 ) -> None:
     diagnostic = event.get("diagnosticEvent", {})
-    if diagnostic.get("severity") == "error" and (text := diagnostic["message"].strip()) not in errors:
-        errors.append(text)
+    if diagnostic.get("severity") == "error":
+        if (text := diagnostic["message"].strip()) not in errors:
+            errors.append(text)
+        name = str(diagnostic.get("urn") or "").rsplit("::", 1)[-1]
+        if name and _STACK_TYPE not in diagnostic["urn"] and name not in outcome.refused:
+            outcome.refused.append(name)
     if diagnostic.get("severity") == "warning" and (text := diagnostic["message"].strip()) not in outcome.warnings:
         outcome.warnings.append(text)
     done = event.get("resourcePreEvent" if action == "preview" else "resOutputsEvent")

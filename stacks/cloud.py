@@ -95,6 +95,7 @@ def hot_path(
             profile_name=role.profile_name,
             volume_gib=wanted.volume_gib,
             volume_key_arn=keys.arns[KeyUse.EBS],
+            placement_group=wanted.placement_group,
             hosts=host_places(wanted),
             reserved=wanted.reserved,
             protect=settings.protected,

@@ -49,6 +49,7 @@ class HotPathSettings(Settings):
     cpu_options: CpuOptions | None = None
     ami_id: str
     volume_gib: int = 100
+    placement_group: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,255}$", description="name; None = made up")
     reserved: int | None = None
     hosts: Annotated[tuple[Host, ...], BeforeValidator(_sequence)]
     deploy_public_key: str = Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( .*)?$", description="of the rollout's key")

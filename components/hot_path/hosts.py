@@ -43,7 +43,10 @@ class HostPlace(BaseModel):
 
 
 class HotPathHostsArgs(BaseModel):
-    """zone: of group, reservation and subnets. reserved: instances kept in the reservation, None = no reservation."""
+    """zone: of group, reservation and subnets. reserved: instances kept in the reservation, None = no reservation.
+
+    placement_group: its name, for what outside of the stack refers to it; None = made up.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -61,6 +64,7 @@ class HotPathHostsArgs(BaseModel):
     profile_name: Text
     volume_gib: int = Field(100, ge=20, le=16_384)
     volume_key_arn: Text
+    placement_group: str | None = None
     hosts: tuple[HostPlace, ...] = Field(min_length=1)
     reserved: int | None = Field(None, ge=1)
     protect: bool
@@ -113,6 +117,7 @@ class HotPathHosts(pulumi.ComponentResource):
         self._kept = pulumi.ResourceOptions(parent=self, protect=args.protect)
         group = ec2.PlacementGroup(
             f"{name}-group",
+            name=args.placement_group,
             strategy="cluster",
             tags=tags(args.environment, name),
             opts=self._kept,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import copy
 import io
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import yaml
 from cli import cloud
 from cli.console import console
 from cli.paths import repository_layout
+from cli.planned import PlannedSteps
 from cli.pulumi import Outcome, PulumiError, Stack, forget_stack, stack_document
 from rehearsal.toolchain import pulumi_cli
+from stacks.stack_file import SettingsError
 
 LAYOUT = repository_layout()
 pytestmark = [
@@ -30,11 +34,13 @@ Change = Callable[[dict[str, Any]], None]
 class Rehearsed:
     """prod as it stands after `up`; previews of one change each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
         self.folder = folder
         self.document: dict[str, Any] = yaml.safe_load((LAYOUT.root / "Pulumi.prod.yaml").read_text())
-        self.name = f"prod-{os.getpid()}"
+        self.document["config"] |= {f"ironlane:{key}": value for key, value in settings.items()}
+        self.name = f"{name}-{os.getpid()}"
         self.text = ""
+        self.steps = PlannedSteps()
 
     def stack(self, change: Change | None = None) -> Stack:
         document = copy.deepcopy(self.document)
@@ -46,15 +52,16 @@ class Rehearsed:
 
     def preview(self, change: Change | None = None) -> Outcome:
         stack = self.stack(change)
+        self.steps = PlannedSteps()
         with contextlib.redirect_stdout(io.StringIO()) as shown, console.capture() as captured:
-            outcome = cloud._preview(stack)
+            outcome = cloud._preview(stack, self.steps)
         self.text = shown.getvalue() + captured.get()
         return outcome
 
 
-@pytest.fixture(scope="module")
-def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("prod"))
+@contextlib.contextmanager
+def _stands(folder: Path, name: str, **settings: Any) -> Iterator[Rehearsed]:
+    rehearsed = Rehearsed(folder, name, settings)
     stack = rehearsed.stack()
     try:
         cloud._apply(stack, stack_document(stack, {}))
@@ -64,11 +71,28 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
         forget_stack(stack)
 
 
+@pytest.fixture(scope="module")
+def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    with _stands(tmp_path_factory.mktemp("prod"), "prod") as rehearsed:
+        yield rehearsed
+
+
+@pytest.fixture(scope="module")
+def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    """prod as it is after the first of two updates that a change of protected hosts takes."""
+    with _stands(tmp_path_factory.mktemp("open"), "prod-open", protect=False) as rehearsed:
+        yield rehearsed
+
+
 def _set(section: str, **values: Any) -> Change:
     def change(config: dict[str, Any]) -> None:
         config[f"ironlane:{section}"].update(values)
 
     return change
+
+
+def _another_type(config: dict[str, Any]) -> None:
+    config["ironlane:hot_path"]["instance_type"] = "m5zn.metal"
 
 
 def test_a_preview_of_what_stands_is_empty(prod: Rehearsed) -> None:
@@ -77,11 +101,37 @@ def test_a_preview_of_what_stands_is_empty(prod: Rehearsed) -> None:
     assert len(outcome.unchanged) > 150
 
 
-def test_another_instance_type_stops_the_hosts_and_replaces_the_reservation(prod: Rehearsed) -> None:
-    """The reservation is protected, so the engine refuses: capacity of the new type has to be had first."""
-    with pytest.raises(PulumiError, match="hot-path-reservation") as refused:
-        prod.preview(_set("hot_path", instance_type="m5zn.metal"))
-    assert "marked for protection" in str(refused.value)
+def test_another_instance_type_is_refused_and_the_preview_ends_with_why(
+    prod: Rehearsed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The reservation is protected: capacity of the new type has to be had first."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # no credentials
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with console.capture() as captured:
+        code = cloud.preview(prod.stack(_another_type), argparse.Namespace())
+    lines = captured.get().splitlines()
+    assert code == 1
+    assert any("hot-path-reservation" in line and "marked for protection" in line for line in lines)
+    (refused,) = [line for line in lines[-4:] if line.startswith("refused (")]
+    assert "hot-path-reservation" in refused
+    assert re.fullmatch(r"refused; .*\d+ unchanged.* looked at \(\d+ s\)", lines[-1])
+
+
+def test_what_another_instance_type_stops_and_replaces_once_it_may(unprotected: Rehearsed) -> None:
+    outcome = unprotected.preview(_another_type)
+    assert outcome.replaced == ["hot-path-reservation"]
+    assert sorted(unprotected.steps.stopped) == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert sorted(outcome.updated) == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert (outcome.created, outcome.deleted) == ([], [])
+    assert "hot-path-hot-a: changing instanceType stops the instance and starts it again" in outcome.warnings
+
+
+def test_another_placement_group_would_replace_the_protected_hosts_and_is_refused(prod: Rehearsed) -> None:
+    with pytest.raises(PulumiError, match="marked for protection") as refused:
+        prod.preview(_set("hot_path", placement_group="ironlane-prod"))
+    assert refused.value.outcome is not None
+    assert {"hot-path-group", "hot-path-hot-a", "hot-path-hot-b"} <= set(refused.value.outcome.refused)
 
 
 def test_moving_the_hosts_to_another_zone_is_refused(prod: Rehearsed) -> None:
@@ -110,6 +160,39 @@ def test_one_more_operator_network_adds_rules_and_touches_no_host(prod: Rehearse
     assert not [name for name in outcome.created if name.startswith("hot-path-")]
 
 
-def test_a_settings_error_never_reaches_the_engine(prod: Rehearsed) -> None:
-    with pytest.raises(PulumiError, match="reachable from inside the network only"):
-        prod.preview(_set("eks", public_endpoint=True))
+def _eks(**values: Any) -> Change:
+    return _set("eks", **values)
+
+
+def _newer(config: dict[str, Any]) -> None:
+    """Kubernetes 1.36 and all that goes with it, but for the mode."""
+    eks = config["ironlane:eks"]
+    eks |= {"version": "1.36", "node_release": "1.36.0-20260901", "kube_proxy_mode": "ipvs"}
+    eks["addons"] = {**eks["addons"], "kube_proxy": "v1.36.0-eksbuild.1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_eks(public_endpoint=True), r"public_endpoint: .* set it to false and come through operator_cidrs"),
+        (_newer, r"kube_proxy_mode ipvs: removed from EKS with Kubernetes 1.36, this is 1.36; use nftables"),
+        (_eks(addons={}), r"Pulumi.prod.yaml: ironlane:eks.addons.vpc_cni is missing; add it"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_what_to_do(prod: Rehearsed, change: Change, told: str) -> None:
+    with pytest.raises(PulumiError, match=told) as refused:
+        prod.preview(change)
+    assert refused.value.outcome is not None
+    assert refused.value.outcome.changed == []
+
+
+def test_a_settings_error_never_starts_the_engine(
+    prod: Rehearsed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def start(*args: Any, **named: Any) -> Outcome:
+        raise AssertionError("the engine was started")
+
+    monkeypatch.setattr(cloud, "run", start)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"ironlane:hot_path.volume_gib = 'large': Input should be a valid integer"):
+        cloud.preview(prod.stack(_set("hot_path", volume_gib="large")), argparse.Namespace())

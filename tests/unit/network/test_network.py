@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.network.address_plan import Tier
-from components.network.flows import Party, VenuePorts, allowed_flows, as_table
+from components.network.flows import Flow, Party, Protocol, VenuePorts, allowed_flows, as_table
 from components.network.vpc import Network, NetworkArgs
 from tests.recorder import Recording, Resource, deploy
 
@@ -58,17 +58,30 @@ def recording_parties(recording: Recording) -> list[Party]:
     return [party for party in Party if f"network-groups-{party.value}" in made]
 
 
+# written out on purpose: a row added to the table must be added here too, by somebody who means it
+MAY_REACH_THE_HOT_PATH = {
+    ("eks-nodes", "tcp", 9464, 9464),
+    ("eks-nodes", "tcp", 9100, 9100),
+    ("10.8.0.0/16", "tcp", 22, 22),
+}
+
+
 def test_nothing_else_reaches_the_hot_path(recording: Recording) -> None:
-    """Written out here on purpose: a row added to the table must be added here too, by somebody who means it."""
-    assert reaching(recording, Party.HOT_PATH) == {
-        ("eks-nodes", "tcp", 9464, 9464),
-        ("eks-nodes", "tcp", 9100, 9100),
-        ("10.8.0.0/16", "tcp", 22, 22),
-    }
+    assert reaching(recording, Party.HOT_PATH) == MAY_REACH_THE_HOT_PATH
     assert reaching(recording, Party.MARKET_DATA) == {
         ("198.51.100.0/24", "udp", 26401, 26401),
         ("198.51.100.0/24", "udp", 26402, 26402),
     }
+
+
+def test_a_row_added_to_the_table_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is the one place to open a flow, so the test above must not follow the table."""
+    opened = Flow(
+        source=Party.DATABASE, target=Party.HOT_PATH, protocol=Protocol.TCP, first_port=1, last_port=1, why="no reason"
+    )
+    monkeypatch.setattr("components.network.vpc.allowed_flows", lambda venue: (*allowed_flows(venue), opened))
+    recording = deploy(lambda: Network("network", NetworkArgs(**ARGS)) and None)
+    assert reaching(recording, Party.HOT_PATH) - MAY_REACH_THE_HOT_PATH == {("database", "tcp", 1, 1)}
 
 
 def test_the_hot_path_opens_connections_to_few(recording: Recording) -> None:
