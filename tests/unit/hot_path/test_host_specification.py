@@ -27,7 +27,6 @@ GOLDEN_HOSTS = {
     "c7i.metal-24xl": HostTuning(hugepages=(HugePages(node=0, pages=512),)),
     "m5zn.metal": HostTuning(interrupts="irqbalance", mitigations="auto"),
     "c8a.metal-48xl": HostTuning(clock="ptp"),
-    "m8a.metal-48xl": HostTuning(),
     "12x2node": HostTuning(distribution="debian"),
 }
 
