@@ -93,6 +93,8 @@ def _set(section: str, **values: Any) -> Change:
 
 def _another_type(config: dict[str, Any]) -> None:
     config["ironlane:hot_path"]["instance_type"] = "m5zn.metal"
+    for host in config["ironlane:hot_path"]["hosts"]:
+        del host["cores"]  # those of the other type
 
 
 def test_a_preview_of_what_stands_is_empty(prod: Rehearsed) -> None:
@@ -196,3 +198,20 @@ def test_a_settings_error_never_starts_the_engine(
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(SettingsError, match=r"ironlane:hot_path.volume_gib = 'large': Input should be a valid integer"):
         cloud.preview(prod.stack(_set("hot_path", volume_gib="large")), argparse.Namespace())
+
+
+def test_a_wrong_core_map_never_reaches_the_engine(prod: Rehearsed) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["hosts"][1]["cores"]["roles"]["strategy"] = 6
+
+    with pytest.raises(PulumiError, match=r"hosts.1.cores: roles.feed-handler and roles.strategy: both own CPU 6"):
+        prod.preview(change)
+
+
+def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["tuning"]["sysctls"] = {"vm.stat_interval": 60}
+
+    outcome = prod.preview(change)
+    assert (outcome.replaced, outcome.deleted) == ([], [])
+    assert not {"hot-path-hot-a", "hot-path-hot-b"} & set(outcome.updated)
