@@ -65,10 +65,13 @@ def _parser() -> argparse.ArgumentParser:
                 lambda options, places: host_checks.check(places, options.sha256, options.limit)))  # fmt: skip
     _digest(add("warm-up", "Run an engine through a generated session.",
                 lambda options, places: warm_up.warm_up(places, options.sha256, options.limit)))  # fmt: skip
-    add("configure", "Write the files of the host specification, given as JSON on standard input.",
-        lambda options, places: configure.configure(places, sys.stdin.read()))  # fmt: skip
-    _roles(add("drain", "Stop what has orders, with proof that none stays open.",
-               lambda options, places: drain.drain(places, options.roles, options.limit)))  # fmt: skip
+    files = add("configure", "Write the files of the host specification, given as JSON on standard input.",
+                lambda options, places: configure.configure(places, sys.stdin.read(), options.specification))  # fmt: skip
+    files.add_argument("--specification", required=True, metavar="DIGEST", help="of these files, remembered")
+    down = add("drain", "Stop what has orders, with proof that none stays open.", _drain)
+    _roles(down)
+    down.add_argument("--sha256", metavar="DIGEST", help="of the bundle to come: when all is in place, nothing is stopped")
+    down.add_argument("--specification", metavar="DIGEST", help="that is to come")
     two = add("switch", "Make an engine the current one; the host must be drained.",
               lambda options, places: switch.switch(places, options.sha256, options.roles, options.limit))  # fmt: skip
     _digest(two)
@@ -84,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
                lambda options, places: switch.rollback(places, options.roles, _LIMITS_S["switch"]))  # fmt: skip
     _roles(back)
     return parser
+
+
+def _drain(options: argparse.Namespace, places: Places) -> str:
+    wanted = (options.sha256, options.specification)
+    if options.sha256 and wanted == (switch.target(places.current), configure.configured(places)):
+        return f"engine {options.sha256} and its specification are in place already: nothing to drain for"
+    return drain.drain(places, options.roles, options.limit)
 
 
 def _reconcile(options: argparse.Namespace, places: Places) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import units
 from .errors import RolloutError
@@ -16,7 +16,15 @@ _LIMIT_BYTES = 4 << 20
 _APPLY_S = 60.0
 
 
-def configure(places: Places, text: str) -> str:
+def configured(places: Places) -> str | None:
+    """Digest of the specification that was brought here last, once all of it was."""
+    try:
+        return places.specification.read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def configure(places: Places, text: str, digest: str) -> str:
     """text: JSON, content by path. Returns the paths that changed. Raises RolloutError before anything is written."""
     if len(text) > _LIMIT_BYTES:
         raise RolloutError(f"standard input: more than {_LIMIT_BYTES} bytes of files")
@@ -29,11 +37,12 @@ def configure(places: Places, text: str) -> str:
     wrong = [path for path in files if not _is_ours(path)]
     if wrong:
         raise RolloutError(f"{', '.join(sorted(wrong))}: not below {' or '.join(_MAY_WRITE)}; nothing was written")
-    changed = [path for path, content in sorted(files.items()) if _write(places, path, content)]
+    changed = [path for path, content in sorted(files.items()) if _write(places.of(path), content)]
     if any(path.startswith("/etc/systemd/") for path in changed):
         units.reload()
     if any(path.startswith("/etc/sysctl") for path in changed):
         expect(["sysctl", "--quiet", "--system"], limit_s=_APPLY_S)
+    _write(places.specification, f"{digest}\n")
     return "\n".join(f"changed: {path}" for path in changed) or "every file is as specified"
 
 
@@ -41,8 +50,7 @@ def _is_ours(path: str) -> bool:
     return path.startswith(_MAY_WRITE) and str(PurePosixPath(path)) == path and ".." not in PurePosixPath(path).parts
 
 
-def _write(places: Places, path: str, content: str) -> bool:
-    file = places.of(path)
+def _write(file: Path, content: str) -> bool:
     try:
         if file.read_text() == content:
             return False

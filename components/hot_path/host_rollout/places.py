@@ -47,6 +47,11 @@ class Places:
         return self.root / "var/lib/ironlane"
 
     @property
+    def specification(self) -> Path:
+        """Digest of the host specification whose files are in place."""
+        return self.state / "specification.sha256"
+
+    @property
     def lock(self) -> Path:
         """Held by the one command that may run."""
         return self.state / "rollout.lock"
