@@ -137,7 +137,7 @@ def roll_out(
         ),
         opts,
     )
-    user_data = {place.name: place.user_data for place in host_places(settings.hot_path)}
+    document = "{}\n"
     return Rollout(
         "rollout",
         RolloutArgs(
@@ -151,8 +151,9 @@ def roll_out(
                         name=host.name,
                         role=host.role,
                         roles=roles_of(host.role),
-                        specification_sha256=hashlib.sha256(user_data[host.name].encode()).hexdigest(),
+                        specification_sha256=hashlib.sha256(document.encode()).hexdigest(),
                     ),
+                    document=document,
                     instance_id=host.instance_id,
                     address=host.private_ip,
                     host_key=wanted.host_keys.get(host.name),

@@ -65,7 +65,7 @@ LIMIT_S = {
 
 
 class RolloutTarget(BaseModel):
-    """One host. roles: that run on it. specification_sha256: of the files that `configure` brings there."""
+    """One host. roles: that the rollout starts there. specification_sha256: of the files that `configure` brings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

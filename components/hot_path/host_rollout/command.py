@@ -65,13 +65,15 @@ def _parser() -> argparse.ArgumentParser:
                 lambda options, places: host_checks.check(places, options.sha256, options.limit)))  # fmt: skip
     _digest(add("warm-up", "Run an engine through a generated session.",
                 lambda options, places: warm_up.warm_up(places, options.sha256, options.limit)))  # fmt: skip
-    files = add("configure", "Write the files of the host specification, given as JSON on standard input.",
-                lambda options, places: configure.configure(places, sys.stdin.read(), options.specification))  # fmt: skip
-    files.add_argument("--specification", required=True, metavar="DIGEST", help="of these files, remembered")
+    files = add(
+        "configure", "Write the host's files, given as JSON (text by path) on standard input, and apply them.",
+        lambda options, places: configure.configure(places, sys.stdin.buffer.read(), options.specification),
+    )  # fmt: skip
+    files.add_argument("--specification", metavar="DIGEST", help="sha256 that standard input must have")
     down = add("drain", "Stop what has orders, with proof that none stays open.", _drain)
     _roles(down)
     down.add_argument("--sha256", metavar="DIGEST", help="of the bundle to come: when all is in place, nothing is stopped")
-    down.add_argument("--specification", metavar="DIGEST", help="that is to come")
+    down.add_argument("--specification", metavar="DIGEST", help="of the files to come")
     two = add("switch", "Make an engine the current one; the host must be drained.",
               lambda options, places: switch.switch(places, options.sha256, options.roles, options.limit))  # fmt: skip
     _digest(two)

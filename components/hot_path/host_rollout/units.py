@@ -58,7 +58,3 @@ def start(names: Sequence[str], limit_s: float) -> None:
         raise RolloutError(
             f"did not start: {', '.join(down) or 'unknown'}; `journalctl -u NAME` says why\n{output.rstrip()}"
         )
-
-
-def reload() -> None:
-    expect(["systemctl", "daemon-reload"], limit_s=_SHOW_S)

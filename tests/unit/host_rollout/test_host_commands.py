@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from components.hot_path.host_rollout.command import main
 from components.hot_path.host_rollout.errors import Exit
 
 NEW, OLD = "ab" * 32, "cd" * 32
+APPLY = "/usr/local/lib/ironlane/apply-host"
 ROLES = "feed-handler,order-router,strategy,agent"
 
 # a unit is a folder: one file for each property, and what happens when it is stopped or started
@@ -49,6 +51,10 @@ echo "$@" >> "$UNITS/ready"
 if [ -e "$UNITS/closed" ]; then echo "  FAIL $(cat "$UNITS/closed")"; exit 1; fi
 echo "$2: ACTIVE ready=yes"
 """
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Host:
@@ -130,7 +136,7 @@ class Host:
 
     def run_with_input(self, text: str, *words: str) -> tuple[int, str]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.stdin", io.StringIO(text))
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
             return self.run(*words)
 
 
@@ -210,13 +216,13 @@ def test_after_a_restart_of_the_host_only_a_proof_of_the_last_run_counts(host: H
 def test_a_drain_that_nothing_follows_stops_nothing(host: Host) -> None:
     """The same command again, as when only the way to the host changed: a trading host must not notice."""
     files = json.dumps({"/etc/ironlane/x": "1\n"})
-    assert host.run_with_input(files, "configure", "--specification", "s1")[0] == Exit.DONE
+    assert host.run_with_input(files, "configure")[0] == Exit.DONE
     words = ["drain", "--roles", ROLES, "--sha256", OLD, "--specification"]
-    code, text = host.run(*words, "s1")
+    code, text = host.run(*words, digest(files))
     assert code == Exit.DONE
     assert "nothing to drain for" in text
     assert host.is_active("order-router")
-    host.run(*words, "s2")
+    host.run(*words, digest("{}"))
     assert not host.is_active("order-router")
 
 
@@ -316,22 +322,38 @@ def test_nothing_is_started_on_another_engine(host: Host) -> None:
 # ---- configure
 
 
-def test_only_files_that_differ_are_written_and_what_reads_them_is_told(host: Host) -> None:
+def test_only_files_that_differ_are_written_and_what_they_need_is_done(host: Host) -> None:
     kept = host.write("/etc/ironlane/same", "x\n")
     before = kept.stat().st_mtime_ns
-    files = {"/etc/ironlane/same": "x\n", "/etc/systemd/system/ironlane-agent.service": "[Unit]\n"}
-    code, text = host.run_with_input(json.dumps(files), "configure", "--specification", "s1")
-    assert (code, text) == (Exit.DONE, "changed: /etc/systemd/system/ironlane-agent.service\n")
+    files = {"/etc/ironlane/same": "x\n", "/etc/ironlane/new": "y\n", APPLY: f'echo "applied to $1" | tee {host.units}/x\n'}
+    document = json.dumps(files)
+    code, text = host.run_with_input(document, "configure", "--specification", digest(document))
+    applied = f"applied to {host.root}\n"
+    assert (code, text) == (Exit.DONE, f"changed: /etc/ironlane/new\nchanged: {APPLY}\n{applied}")
     assert kept.stat().st_mtime_ns == before
-    assert host.calls == ["daemon-reload"]
-    code, text = host.run_with_input(json.dumps(files), "configure", "--specification", "s1")
-    assert (code, text) == (Exit.DONE, "every file is as specified\n")
+    code, text = host.run_with_input(document, "configure")
+    assert (code, text) == (Exit.DONE, f"every file is as specified\n{applied}")
+
+
+def test_files_that_could_not_be_applied_do_not_count_as_there(host: Host) -> None:
+    document = json.dumps({APPLY: "echo no grubby >&2; exit 1\n"})
+    code, text = host.run_with_input(document, "configure")
+    assert code == Exit.REFUSED
+    assert "no grubby" in text
+    assert not (host.root / "var/lib/ironlane/specification.sha256").exists()
+
+
+def test_another_document_than_the_expected_one_writes_nothing(host: Host) -> None:
+    code, text = host.run_with_input('{"/etc/ironlane/x": "1"}', "configure", "--specification", digest("{}"))
+    assert code == Exit.REFUSED
+    assert "nothing was written" in text
+    assert not (host.root / "etc/ironlane/x").exists()
 
 
 @pytest.mark.parametrize("path", ["/usr/bin/sudo", "/etc/../usr/bin/x", "/etc//x", "etc/x", "/etc/"])
 def test_nothing_outside_of_its_places_is_written(host: Host, path: str) -> None:
     files = json.dumps({"/etc/ironlane/good": "1", path: "1"})
-    code, text = host.run_with_input(files, "configure", "--specification", "s1")
+    code, text = host.run_with_input(files, "configure")
     assert code == Exit.REFUSED
     assert "nothing was written" in text
     assert not (host.root / "etc/ironlane/good").exists()
@@ -339,7 +361,7 @@ def test_nothing_outside_of_its_places_is_written(host: Host, path: str) -> None
 
 @pytest.mark.parametrize("text", ["", "[]", '{"/etc/x": 1}'])
 def test_input_that_is_no_files_is_refused(host: Host, text: str) -> None:
-    code, told = host.run_with_input(text, "configure", "--specification", "s1")
+    code, told = host.run_with_input(text, "configure")
     assert code == Exit.REFUSED
     assert "standard input" in told
 

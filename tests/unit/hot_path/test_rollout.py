@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 from typing import Any
 
@@ -27,12 +28,16 @@ class Bundle(pulumi.CustomResource):
         super().__init__("test:index:Bundle", "bundle", {})
 
 
-def host(name: str, role: Any, **more: Any) -> RolloutHost:
-    target = RolloutTarget(name=name, role=role, roles=roles_of(role), specification_sha256="cd" * 32)
-    return RolloutHost(target=target, instance_id=f"i-{name}", address=f"{name}.test", **more)
+DOCUMENT = '{"/etc/sysctl.d/90-ironlane.conf": "a = 1\\n"}\n'
+SPECIFICATION = hashlib.sha256(DOCUMENT.encode()).hexdigest()
 
 
-HOSTS = (host("hot-a", "active"), host("hot-b", "standby", files={"/etc/sysctl.d/90-ironlane.conf": "a = 1\n"}))
+def host(name: str, role: Any) -> RolloutHost:
+    target = RolloutTarget(name=name, role=role, roles=roles_of(role), specification_sha256=SPECIFICATION)
+    return RolloutHost(target=target, instance_id=f"i-{name}", address=f"{name}.test", document=DOCUMENT)
+
+
+HOSTS = (host("hot-a", "active"), host("hot-b", "standby"))
 
 
 def record(**change: Any) -> Recording:
@@ -66,7 +71,7 @@ def test_a_step_repeats_with_the_pin_its_specification_its_host_and_the_step_bef
     found = {each.name: each.inputs["triggers"] for each in commands(record())}
     for name, triggers in found.items():
         assert PIN.sha256 in triggers
-        assert "cd" * 32 in triggers
+        assert SPECIFICATION in triggers
         assert ("i-hot-a" if "hot-a" in name else "i-hot-b") in triggers
     assert "rollout-hot-b-install-id" in found["rollout-hot-b-configure"]
     # a standby that is set up again does not make the active stop
@@ -95,13 +100,15 @@ def test_the_key_is_secret_and_the_connection_goes_to_the_host() -> None:
 
 def test_the_files_of_a_host_come_by_its_configure_step_alone() -> None:
     with_input = {each.name: each.inputs["stdin"] for each in commands(record()) if "stdin" in each.inputs}
-    assert with_input == {
-        "rollout-hot-a-configure": "{}",
-        "rollout-hot-b-configure": '{"/etc/sysctl.d/90-ironlane.conf": "a = 1\\n"}',
-    }
+    assert with_input == {"rollout-hot-a-configure": DOCUMENT, "rollout-hot-b-configure": DOCUMENT}
 
 
-def test_a_host_check_of_settings_comes_before_any_registration() -> None:
+def test_files_with_another_digest_than_the_target_names_are_refused() -> None:
+    with pytest.raises(ValidationError, match="host hot-a: the sha256 of its files is"):
+        RolloutHost(target=HOSTS[0].target, instance_id="i", address="a", document="{}")
+
+
+def test_a_safe_order_is_asked_for_before_anything_is_registered() -> None:
     wrong = host("hot-b", "standby").target.model_copy(update={"roles": ("order-router",)})
     hosts = (HOSTS[0], HOSTS[1].model_copy(update={"target": wrong}))
     with pytest.raises(ValueError, match="a standby must not run order-router"):
