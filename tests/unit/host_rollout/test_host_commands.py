@@ -187,6 +187,15 @@ def test_a_drain_without_a_proof_is_not_done(host: Host, spoil: Callable[[Host],
     assert (code == Exit.DONE) is not host.is_active("order-router")
 
 
+def test_the_router_is_drained_even_when_the_strategy_did_not_come_through(host: Host) -> None:
+    host.on_stop("strategy", "")
+    code, text = host.run("drain", "--roles", ROLES)
+    assert code == Exit.UNKNOWN
+    assert "strategy: not proven that no order is open" in text
+    assert "order-router: 1 orders open at the signal: 1 cancelled" in text
+    assert not host.is_active("order-router")
+
+
 def test_the_proof_of_an_earlier_run_proves_nothing(host: Host) -> None:
     proof = host.root / "var/lib/ironlane/order-router/cancel-proof.json"
     proof.write_text('{"orders": []}')
@@ -238,6 +247,9 @@ def test_a_composite_is_drained_by_the_proofs_of_what_is_in_it(host: Host) -> No
     host.unit("composite", ActiveState="active", started_s=60)
     host.on_stop("composite", host.proof("strategy", []) + host.proof("order-router", []))
     assert host.run("drain", "--roles", "feed-handler,composite,agent")[0] == Exit.DONE
+    assert host.run("reconcile", "--sha256", OLD, "--roles", "feed-handler,composite,agent")[0] == Exit.DONE
+    asked = [line.split()[1] for line in (host.units / "ready").read_text().splitlines()]
+    assert asked == ["feed-handler", "order-router", "strategy", "agent"]
 
 
 # ---- switch, rollback
