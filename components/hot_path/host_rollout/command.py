@@ -13,6 +13,7 @@ from pathlib import Path
 from . import configure, drain, host_checks, install, reconcile, switch, warm_up
 from .errors import Exit, RolloutError
 from .places import Places
+from .roles import KNOWN_ROLES
 
 LONGEST_S = 3600.0
 _LOCK_WAIT_S = 30.0
@@ -110,9 +111,16 @@ def _digest(parser: argparse.ArgumentParser) -> None:
 
 
 def _roles(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--roles", required=True, type=lambda text: tuple(text.split(",")), metavar="A,B", help="that run on this host"
-    )
+    parser.add_argument("--roles", required=True, type=_role_names, metavar="A,B", help="that run on this host")
+
+
+def _role_names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    # a name that is misspelt would be a role without orders
+    unknown = [name for name in names if name not in KNOWN_ROLES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(map(repr, unknown))}: known roles are {', '.join(KNOWN_ROLES)}")
+    return names
 
 
 def _gate(text: str) -> tuple[str, str]:

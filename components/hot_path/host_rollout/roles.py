@@ -10,6 +10,7 @@ from typing import Any
 from .errors import RolloutError
 from .places import Places
 
+KNOWN_ROLES = ("venue", "feed-handler", "order-router", "strategy", "composite", "agent")
 # stopped in this order: what asks for orders before what holds them
 ORDER_ROLES = ("strategy", "order-router", "composite")
 _PROVING_ROLES = ("strategy", "order-router")

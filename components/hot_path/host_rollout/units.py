@@ -10,7 +10,7 @@ from .errors import RolloutError
 from .process import expect, run
 
 _SHOW_S = 30.0
-_PROPERTIES = ("LoadState", "ActiveState", "Result", "ExecMainStatus", "ExecMainStartTimestampMonotonic")
+_PROPERTIES = ("ActiveState", "Result", "ExecMainStatus", "ExecMainStartTimestampMonotonic")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,6 @@ class Unit:
     """started: wall clock of the last start in this boot, in seconds; None when there was none."""
 
     name: str
-    known: bool
     active: bool
     result: str
     exit_status: int
@@ -33,7 +32,6 @@ def look(name: str) -> Unit:
         started_us = int(values["ExecMainStartTimestampMonotonic"] or 0)
         return Unit(
             name,
-            known=values["LoadState"] != "not-found",
             # on its way down it still holds its orders
             active=values["ActiveState"] not in ("inactive", "failed"),
             result=values["Result"],

@@ -73,7 +73,7 @@ class Host:
             data = f"/var/lib/ironlane/{role}"
             self.write(f"/etc/ironlane/roles/{role}.json", json.dumps({"runtime": {"data_dir": data}}))
             (self.root / data[1:]).mkdir(parents=True)
-            self.unit(role, LoadState="loaded", ActiveState="active", Result="success", ExecMainStatus=0, started_s=60)
+            self.unit(role, ActiveState="active", Result="success", ExecMainStatus=0, started_s=60)
         for role in ("strategy", "order-router"):
             self.on_stop(role, self.proof(role, [{"order_id": 1, "outcome": "cancelled"}]))
         self.engine(OLD)
@@ -239,7 +239,7 @@ def test_a_composite_is_drained_by_the_proofs_of_what_is_in_it(host: Host) -> No
     names = {"strategy": "strategy", "order_router": "order-router"}
     parts = {key: f"/etc/ironlane/roles/{role}.json" for key, role in names.items()}
     host.write("/etc/ironlane/roles/composite.json", json.dumps(parts))
-    host.unit("composite", LoadState="loaded", ActiveState="active", Result="success", ExecMainStatus=0, started_s=60)
+    host.unit("composite", ActiveState="active", Result="success", ExecMainStatus=0, started_s=60)
     host.on_stop("composite", host.proof("strategy", []))
     code, text = host.run("drain", "--roles", "feed-handler,composite,agent")
     assert code == Exit.UNKNOWN
@@ -391,7 +391,12 @@ def test_a_command_that_takes_too_long_is_ended_and_said(host: Host) -> None:
 
 
 def test_usage(host: Host) -> None:
-    for words in (["drain"], ["switch", "--roles", ROLES], ["reconcile", "--sha256", NEW, "--roles", ROLES, "--except", "x"]):
+    for words in (
+        ["drain"],
+        ["drain", "--roles", "order-routr"],
+        ["switch", "--roles", ROLES],
+        ["reconcile", "--sha256", NEW, "--roles", ROLES, "--except", "x"],
+    ):
         with pytest.raises(SystemExit) as left:
             host.run(*words)
         assert left.value.code == Exit.USAGE
