@@ -55,7 +55,7 @@ ACTIVE_ACTIONS = (
 )
 LIMIT_S = {
     Action.INSTALL: 300,  # of which the wait for a host's first boot and the transfer are no part
-    Action.CONFIGURE: 60,
+    Action.CONFIGURE: 240,
     Action.HOST_CHECK: 60,
     Action.WARM_UP: 120,
     Action.DRAIN: 60,
