@@ -164,8 +164,10 @@ def roll_out(
             user=wanted.user,
             private_key=private_key(wanted.private_key_file),
         ),
-        opts,
-        after=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]],
+        pulumi.ResourceOptions(
+            providers=opts.providers,
+            depends_on=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]],
+        ),
     )
 
 

@@ -8,7 +8,6 @@ taken back runs through every step that may have changed something.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 import pulumi
 from pulumi_command import remote
@@ -68,14 +67,8 @@ class Rollout(pulumi.ComponentResource):
 
     done: pulumi.Resource
 
-    def __init__(
-        self,
-        name: str,
-        args: RolloutArgs,
-        opts: pulumi.ResourceOptions | None = None,
-        after: Sequence[pulumi.Resource] = (),
-    ) -> None:
-        """after: what has to be there before the first step, such as the hosts and the uploaded bundle."""
+    def __init__(self, name: str, args: RolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """opts.depends_on: what has to be there before the first step: the hosts, and the bundle in its place."""
         super().__init__("ironlane:hot_path:Rollout", name, {}, opts)
         self._name = name
         self._args = args
@@ -87,7 +80,7 @@ class Rollout(pulumi.ComponentResource):
             python=args.python,
             allowed=args.gates_that_may_stay_closed,
         )
-        before: Sequence[pulumi.Resource] = after
+        before: list[pulumi.Resource] = []
         last_of: dict[str, remote.Command] = {}
         for step in steps:
             command = self._step(step, hosts[step.host], last_of.get(step.host), child_options(self, opts, before))

@@ -44,7 +44,7 @@ def record(**change: Any) -> Recording:
     args = {"pin": PIN, "bucket": "engines", "region": "us-east-1", "hosts": HOSTS, "private_key": "KEY", **change}
 
     def program() -> None:
-        Rollout("rollout", RolloutArgs(**args), after=[Bundle()])
+        Rollout("rollout", RolloutArgs(**args), pulumi.ResourceOptions(depends_on=[Bundle()]))
 
     return deploy(program)
 
