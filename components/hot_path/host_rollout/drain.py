@@ -51,7 +51,8 @@ def drain(places: Places, roles: Sequence[str], limit_s: float) -> str:
     Goes on to the router when the strategy did not come through: it cancels what is open at the venue, whoever asked.
     """
     deadline = time.monotonic() + limit_s
-    folders = {role: proof_folders(places, role) for role in order_roles(roles)}
+    here = [role for role in order_roles(roles) if not _absent(places, role)]
+    folders = {role: proof_folders(places, role) for role in here}
     told: list[str] = []
     problems: list[RolloutError] = []
     for role, proofs in folders.items():
@@ -68,6 +69,11 @@ def drain(places: Places, roles: Sequence[str], limit_s: float) -> str:
     if problems:
         raise RolloutError("\n".join([*map(str, problems), *told]), problems[0].code)
     return "\n".join(told or ["no role of this host has orders"])
+
+
+def _absent(places: Places, role: str) -> bool:
+    """A role that this host is not configured for, and that has not run since it started."""
+    return not places.role(role).exists() and units.look(unit(role)).never_ran
 
 
 def _stopped(name: str, limit_s: float) -> units.Unit:

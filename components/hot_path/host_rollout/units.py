@@ -23,6 +23,10 @@ class Unit:
     exit_status: int
     started: float | None
 
+    @property
+    def never_ran(self) -> bool:
+        return not self.active and self.started is None
+
 
 def look(name: str) -> Unit:
     """Raises RolloutError when systemd does not answer."""

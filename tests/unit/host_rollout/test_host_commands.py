@@ -74,6 +74,7 @@ class Host:
             self.write(f"/etc/ironlane/roles/{role}.json", json.dumps({"runtime": {"data_dir": data}}))
             (self.root / data[1:]).mkdir(parents=True)
             self.unit(role, ActiveState="active", Result="success", ExecMainStatus=0, started_s=60)
+        self.unit("composite", ActiveState="inactive", Result="success", ExecMainStatus=0, started_s=0)
         for role in ("strategy", "order-router"):
             self.on_stop(role, self.proof(role, [{"order_id": 1, "outcome": "cancelled"}]))
         self.engine(OLD)
@@ -185,6 +186,19 @@ def test_a_drain_without_a_proof_is_not_done(host: Host, spoil: Callable[[Host],
     assert told in text
     code, text = host.run("switch", "--sha256", NEW, "--roles", ROLES)
     assert (code == Exit.DONE) is not host.is_active("order-router")
+
+
+def test_a_standby_has_nothing_to_drain_but_what_ran_there_is_looked_at(host: Host) -> None:
+    roles = "strategy,order-router,composite"
+    for role in ("strategy", "order-router"):
+        (host.root / f"etc/ironlane/roles/{role}.json").unlink()
+        host.unit(role, ActiveState="inactive", started_s=0)
+    host.unit("composite", ActiveState="inactive", Result="success", ExecMainStatus=0, started_s=0)
+    assert host.run("drain", "--roles", roles) == (Exit.DONE, "no role of this host has orders\n")
+    host.unit("order-router", ActiveState="active", started_s=60)
+    code, text = host.run("drain", "--roles", roles)
+    assert code == Exit.REFUSED
+    assert "order-router.json: cannot be read" in text, "something trades here and nobody knows where its proof is"
 
 
 def test_the_router_is_drained_even_when_the_strategy_did_not_come_through(host: Host) -> None:

@@ -56,11 +56,11 @@ def commands(recording: Recording) -> list[Resource]:
 def test_every_step_waits_for_all_before_it() -> None:
     recording = record()
     found = commands(recording)
-    assert [each.name for each in found[:6]] == [
+    assert [each.name for each in found[:7]] == [
         f"rollout-hot-b-{action}"
-        for action in ("install", "configure", "host-check", "warm-up", "switch", "reconcile")
+        for action in ("install", "drain", "configure", "host-check", "warm-up", "switch", "reconcile")
     ]
-    assert len(found) == 12
+    assert len(found) == 13
     for earlier, later in pairwise(found):
         assert earlier.urn in later.depends_on
     assert recording.waits_for(found[0], recording.named("bundle"))
@@ -73,7 +73,7 @@ def test_a_step_repeats_with_the_pin_its_specification_its_host_and_the_step_bef
         assert PIN.sha256 in triggers
         assert SPECIFICATION in triggers
         assert ("i-hot-a" if "hot-a" in name else "i-hot-b") in triggers
-    assert "rollout-hot-b-install-id" in found["rollout-hot-b-configure"]
+    assert "rollout-hot-b-install-id" in found["rollout-hot-b-drain"]
     # a standby that is set up again does not make the active stop
     assert len(found["rollout-hot-a-install"]) == len(found["rollout-hot-b-install"])
     assert not [each for each in found["rollout-hot-a-install"] if "hot-b" in each]

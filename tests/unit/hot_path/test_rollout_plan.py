@@ -25,6 +25,7 @@ def steps(*hosts: RolloutTarget, pin: BundlePin = PIN, allowed: tuple[str, ...] 
 def test_the_whole_order() -> None:
     assert [step.name for step in steps(ACTIVE, STANDBY)] == [
         "hot-b-install",
+        "hot-b-drain",
         "hot-b-configure",
         "hot-b-host-check",
         "hot-b-warm-up",
@@ -81,8 +82,8 @@ def test_any_other_order_that_disturbs_both_at_once_is_named(order: list[Step]) 
     ("moved", "before", "told"),
     [
         ("hot-a-drain", "hot-b-install", "hot-b-reconcile: comes after hot-a-drain; a standby must be reconciled before"),
-        ("hot-a-switch", "hot-a-drain", "hot-a: switch before the drain of the active host"),
-        ("hot-a-configure", "hot-a-drain", "hot-a: configure before the drain of the active host"),
+        ("hot-a-switch", "hot-a-drain", "hot-a: switch before the drain"),
+        ("hot-b-configure", "hot-b-drain", "hot-b: configure before the drain"),
         ("hot-b-switch", "hot-b-install", "hot-b: switched to an engine that is not installed before"),
         ("hot-a-reconcile", "hot-a-host-check", "hot-a: roles are started without a host check before"),
         ("hot-b-reconcile", "hot-b-switch", "hot-b: ends with switch"),
@@ -126,6 +127,22 @@ def test_nothing_of_a_bundle_runs_before_its_digest_was_compared() -> None:
     run = next(index for index, line in enumerate(lines) if line.startswith("exec python3.11 "))
     assert compared < run
     assert PIN.sha256 in lines[compared]
+
+
+def test_a_host_that_becomes_the_standby_is_drained_before_the_other_may_trade() -> None:
+    """The same two hosts with exchanged roles: the session is handed over, never held twice."""
+    before = {step.name: step.command for step in steps(ACTIVE, STANDBY)}
+    swapped = steps(
+        STANDBY.model_copy(update={"name": "hot-a"}),
+        ACTIVE.model_copy(update={"name": "hot-b"}),
+    )
+    names = [step.name for step in swapped]
+    assert names.index("hot-a-drain") < names.index("hot-a-reconcile") < names.index("hot-b-reconcile")
+    drain = next(step for step in swapped if step.name == "hot-a-drain")
+    assert drain.command != before["hot-a-drain"], "so it runs"
+    words = shlex.split(drain.command)
+    assert words[words.index("--roles") + 1] == "strategy,order-router,composite"
+    assert "--sha256" not in words, "whatever engine and files are in place"
 
 
 def test_a_gate_may_stay_closed_only_where_its_role_runs() -> None:
