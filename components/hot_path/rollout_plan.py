@@ -216,9 +216,12 @@ def _install(pin: BundlePin, region: str, python: str) -> str:
     """Nothing of the bundle is run before its digest was compared with the pin. The bucket's name is one more word."""
     bundle = f"{BUNDLES}/{pin.sha256}.zip"
     script = f"""\
-timeout {_CLOUD_INIT_S} cloud-init status --wait >/dev/null || [ $? -eq 2 ]
+timeout {_CLOUD_INIT_S} cloud-init status --wait >/dev/null || [ $? -eq 2 ] || {{
+    echo "the first boot of this host has failed, or is not over: cloud-init status --long" >&2
+    exit 1
+}}
 mkdir -p {BUNDLES}
-pinned() {{ echo "{pin.sha256}  $1" | sha256sum --check --strict --status; }}
+pinned() {{ echo "{pin.sha256}  $1" | sha256sum --check --strict --status 2>/dev/null; }}
 if ! pinned {bundle}; then
     timeout {_FETCH_S} aws --region {shlex.quote(region)} s3 cp --only-show-errors "s3://$1/{pin.key}" {bundle}.part
     pinned {bundle}.part || {{ echo "{bundle}.part: not the pinned bundle; it must not run" >&2; exit 1; }}
