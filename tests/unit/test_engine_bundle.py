@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,12 +21,15 @@ from cli.paths import Layout, repository_layout
 from tests.unit.test_engine_artifact import clone
 
 REPOSITORY = repository_layout()
-slow = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (REPOSITORY.venv / "bin" / "cython").exists(), reason="no environment: python3 -m cli.bootstrap ensure"
-    ),
-]
+Test = TypeVar("Test")
+
+
+def slow(test: Test) -> Test:
+    """Builds, and fetches packages the first time."""
+    why = "no environment: python3 -m cli.bootstrap ensure"
+    needs = pytest.mark.skipif(not (REPOSITORY.venv / "bin" / "cython").exists(), reason=why)
+    marked: Test = pytest.mark.slow(needs(test))
+    return marked
 
 
 def test_a_lock_entry_is_a_name_a_version_and_digests() -> None:
@@ -72,94 +76,96 @@ def bundled(folder: Path) -> tuple[Layout, Wheel]:
     return layout, build_bundle(layout, engine.run_quietly, os.environ)
 
 
-class TestBundle:
-    pytestmark = slow
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, Wheel]:
+    return bundled(tmp_path_factory.mktemp("one") / "clone")
 
-    @pytest.fixture(scope="class")
-    def built(self, tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, Wheel]:
-        return bundled(tmp_path_factory.mktemp("one") / "clone")
 
-    @pytest.fixture
-    def file(self, built: tuple[Layout, Wheel]) -> Path:
-        layout, bundle = built
-        return layout.artifacts / bundle.file
+@pytest.fixture
+def file(built: tuple[Layout, Wheel]) -> Path:
+    layout, bundle = built
+    return layout.artifacts / bundle.file
 
-    def test_built_twice_in_two_folders_it_has_the_same_bytes(
-        self, built: tuple[Layout, Wheel], file: Path, tmp_path: Path
-    ) -> None:
-        layout, bundle = built
-        assert build_bundle(layout, engine.run_quietly, os.environ) == bundle
-        there, other = bundled(tmp_path / "another" / "deeper" / "folder")
-        assert other == bundle
-        assert (there.artifacts / other.file).read_bytes() == file.read_bytes()
 
-    def test_its_bill_of_materials_lists_what_is_in_it(self, file: Path) -> None:
-        with zipfile.ZipFile(file) as archive:
-            bill = json.loads(archive.read("sbom.cdx.json"))
-            wheels = {Path(name).name: archive.read(name) for name in archive.namelist() if name.startswith("wheels/")}
-        assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
-        libraries = {each["name"]: each for each in bill["components"] if each["type"] == "library"}
-        assert {each["hashes"][0]["content"] for each in libraries.values()} == {
-            hashlib.sha256(content).hexdigest() for content in wheels.values()
-        }
-        assert libraries["starlette"]["purl"] == f"pkg:pypi/starlette@{libraries['starlette']['version']}"
-        needs = {each["ref"].split("@")[0]: each.get("dependsOn", []) for each in bill["dependencies"]}
-        assert {each.split("@")[0] for each in needs["uvicorn"]} >= {"click", "h11"}
-        files = {each["name"] for each in bill["components"] if each["type"] == "file"}
-        assert "host_rollout/drain.py" in files
+@slow
+def test_built_twice_in_two_folders_it_has_the_same_bytes(
+    built: tuple[Layout, Wheel], file: Path, tmp_path: Path
+) -> None:
+    layout, bundle = built
+    assert build_bundle(layout, engine.run_quietly, os.environ) == bundle
+    there, other = bundled(tmp_path / "another" / "deeper" / "folder")
+    assert other == bundle
+    assert (there.artifacts / other.file).read_bytes() == file.read_bytes()
 
-    def test_a_host_installs_it_from_the_file_alone(
-        self, built: tuple[Layout, Wheel], file: Path, tmp_path: Path
-    ) -> None:
-        _, bundle = built
 
-        def host(*words: str, program: Path = file) -> subprocess.CompletedProcess[str]:
-            # no registry can be reached through this proxy, and no package of this clone is seen
-            env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
-            command = [sys.executable, str(program), "--root", str(tmp_path / "root"), *words]
-            return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, check=False)
+@slow
+def test_its_bill_of_materials_lists_what_is_in_it(file: Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        bill = json.loads(archive.read("sbom.cdx.json"))
+        wheels = {Path(name).name: archive.read(name) for name in archive.namelist() if name.startswith("wheels/")}
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    libraries = {each["name"]: each for each in bill["components"] if each["type"] == "library"}
+    assert {each["hashes"][0]["content"] for each in libraries.values()} == {
+        hashlib.sha256(content).hexdigest() for content in wheels.values()
+    }
+    assert libraries["starlette"]["purl"] == f"pkg:pypi/starlette@{libraries['starlette']['version']}"
+    needs = {each["ref"].split("@")[0]: each.get("dependsOn", []) for each in bill["dependencies"]}
+    assert {each.split("@")[0] for each in needs["uvicorn"]} >= {"click", "h11"}
+    files = {each["name"] for each in bill["components"] if each["type"] == "file"}
+    assert "host_rollout/drain.py" in files
 
-        wanted = ("install", "--bundle", str(file), "--sha256", bundle.sha256)
-        done = host(*wanted)
-        assert done.returncode == 0, done.stderr
-        home = tmp_path / "root" / "opt" / "ironlane" / "engines" / bundle.sha256
-        shown = subprocess.run([home / "bin" / "hotpath", "1"], capture_output=True, text=True, timeout=30, check=True)
-        assert shown.stdout == "20\n"
-        listed = subprocess.run(
-            [home / "bin" / "python", "-I", "-m", "host_rollout", "--help"],
-            capture_output=True, text=True, timeout=30, check=True,
+
+@slow
+def test_a_host_installs_it_from_the_file_alone(built: tuple[Layout, Wheel], file: Path, tmp_path: Path) -> None:
+    _, bundle = built
+
+    def host(*words: str, program: Path = file) -> subprocess.CompletedProcess[str]:
+        # no registry can be reached through this proxy, and no package of this clone is seen
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
+        command = [sys.executable, str(program), "--root", str(tmp_path / "root"), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, check=False)
+
+    wanted = ("install", "--bundle", str(file), "--sha256", bundle.sha256)
+    done = host(*wanted)
+    assert done.returncode == 0, done.stderr
+    home = tmp_path / "root" / "opt" / "ironlane" / "engines" / bundle.sha256
+    shown = subprocess.run([home / "bin" / "hotpath", "1"], capture_output=True, text=True, timeout=30, check=True)
+    assert shown.stdout == "20\n"
+    listed = subprocess.run(
+        [home / "bin" / "python", "-I", "-m", "host_rollout", "--help"],
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert "reconcile" in listed.stdout
+    assert "installed already, every file as recorded" in host(*wanted).stdout
+
+    core = next(home.rglob("hotpath/cli.py"))
+    core.write_text("changed\n")
+    assert host(*wanted).returncode == 0, "what is damaged is installed again"
+    assert core.read_text() != "changed\n"
+
+    (home.parent.parent / "current").symlink_to(f"engines/{bundle.sha256}")
+    core.write_text("changed\n")
+    refused = host(*wanted)
+    assert refused.returncode == 1
+    assert "is what runs, and is damaged" in refused.stderr
+
+
+@slow
+def test_another_file_than_the_pinned_one_is_refused(built: tuple[Layout, Wheel], file: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "changed.zip"
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    content["host_rollout/drain.py"] += b"# changed\n"
+    write_archive(changed, content)
+
+    def install(sha256: str) -> str:
+        done = subprocess.run(
+            [sys.executable, file, "--root", tmp_path, "install", "--bundle", changed, "--sha256", sha256],
+            capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        assert "reconcile" in listed.stdout
-        assert "installed already, every file as recorded" in host(*wanted).stdout
+        assert done.returncode == 1
+        return done.stderr
 
-        core = next(home.rglob("hotpath/cli.py"))
-        core.write_text("changed\n")
-        assert host(*wanted).returncode == 0, "what is damaged is installed again"
-        assert core.read_text() != "changed\n"
-
-        (home.parent.parent / "current").symlink_to(f"engines/{bundle.sha256}")
-        core.write_text("changed\n")
-        refused = host(*wanted)
-        assert refused.returncode == 1
-        assert "is what runs, and is damaged" in refused.stderr
-
-    def test_another_file_than_the_pinned_one_is_refused(
-        self, built: tuple[Layout, Wheel], file: Path, tmp_path: Path
-    ) -> None:
-        changed = tmp_path / "changed.zip"
-        with zipfile.ZipFile(file) as archive:
-            content = {name: archive.read(name) for name in archive.namelist()}
-        content["host_rollout/drain.py"] += b"# changed\n"
-        write_archive(changed, content)
-
-        def install(sha256: str) -> str:
-            done = subprocess.run(
-                [sys.executable, file, "--root", tmp_path, "install", "--bundle", changed, "--sha256", sha256],
-                capture_output=True, text=True, timeout=60, check=False,
-            )  # fmt: skip
-            assert done.returncode == 1
-            return done.stderr
-
-        assert "it must not run" in install(built[1].sha256)
-        assert "host_rollout/drain.py: its sha256 is" in install(hashlib.sha256(changed.read_bytes()).hexdigest())
-        assert not (tmp_path / "opt").exists()
+    assert "it must not run" in install(built[1].sha256)
+    assert "host_rollout/drain.py: its sha256 is" in install(hashlib.sha256(changed.read_bytes()).hexdigest())
+    assert not (tmp_path / "opt").exists()
