@@ -63,8 +63,8 @@ soak: ## a billion messages from process to process, each compared (MESSAGES=100
 fuzz: ## fuzz every decoder, guided by coverage (FUZZ_SECONDS=60 each, SANITIZE=1, KEEP=1: grow the corpus in the repository)
 	@$(PYTHON) -m cli fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(if $(SANITIZE),--sanitize) $(if $(KEEP),--keep)
 
-bench: ## measure the engine into docs/benchmarks/ (QUICK=1: briefly, ONLY=name: into .ironlane/bench/, PEERS=1: install rivals)
-	@$(PYTHON) -m cli bench $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(foreach name,$(ONLY),--only "$(name)")
+bench: ## measure the engine into docs/benchmarks/ (QUICK=1: briefly, ONLY=name: into .ironlane/bench/, UPDATE=1: into the report, PEERS=1: install rivals)
+	@$(PYTHON) -m cli bench $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(if $(UPDATE),--update) $(foreach name,$(ONLY),--only "$(name)")
 
 bench-gate: ## instructions per operation, failing 5 % above the baseline (UPDATE=1: the new baseline, SLOWDOWN=1: must fail)
 	@$(PYTHON) -m cli bench-gate $(if $(UPDATE),--update) $(if $(SLOWDOWN),--slowdown)

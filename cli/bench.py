@@ -8,6 +8,7 @@ goes to `.ironlane/bench/<time>/`.
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="only this work, or all that begin with it (repeatable)"
     )
+    parser.add_argument(
+        "--update", action="store_true", help="put the works of --only in place of theirs in docs/benchmarks/"
+    )
     parser.add_argument("--repeats", type=int, help="measured rounds (default: 12)")
     parser.add_argument("--recorded", type=Path, help="LOBSTER message file to build a book from")
     parser.add_argument("--output", type=Path, help="folder of the report (default: see above)")
@@ -31,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def bench(layout: Layout, args: argparse.Namespace) -> int:
     """0: all measured and right; 1: a count differs from the reference, or it could not be measured."""
+    if args.update and (args.quick or args.repeats is not None):
+        print("error: --update goes with neither --quick nor --repeats: the report holds whole runs", file=sys.stderr)
+        return 1
     if args.peers:
         bench_peers.install(layout)
     output = _report_folder(layout, args)
@@ -38,8 +45,9 @@ def bench(layout: Layout, args: argparse.Namespace) -> int:
     command += ["--build", str(layout.build / "benchmarks"), "--peers", str(layout.peers)]
     if output.resolve() == layout.root / PUBLISHED:
         command += ["--how", "../benchmarks.md"]
-    if args.quick:
-        command.append("--quick")
+    for option in ("quick", "update"):
+        if getattr(args, option):
+            command.append(f"--{option}")
     for name in args.only or ():
         command += ["--only", name]
     if args.repeats is not None:
@@ -55,6 +63,8 @@ def _report_folder(layout: Layout, args: argparse.Namespace) -> Path:
     """Nothing tracked is touched by a run that does not measure everything in full."""
     if args.output is not None:
         return Path(args.output)
+    if args.update:
+        return layout.root / PUBLISHED
     if args.quick or args.only or args.repeats is not None:
         return layout.home / "bench" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     return layout.root / PUBLISHED

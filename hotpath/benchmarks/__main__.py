@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -25,7 +26,7 @@ from benchmarks.build import BuildError, ensure_built
 from benchmarks.conditions import conditions
 from benchmarks.contender import Machine, Skipped
 from benchmarks.publish import publish
-from benchmarks.report import OURS, Done, as_data
+from benchmarks.report import JSON_FILE, OURS, Done, as_data, updated
 from benchmarks.runner import Outcome, run_work
 from benchmarks.tables import show
 
@@ -39,12 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peers", type=Path, required=True, help="folder with the installed peers")
     parser.add_argument("--quick", action="store_true", help="short inputs, few repeats: shows that all of it works")
     parser.add_argument("--only", action="append", metavar="NAME", help="only these works (repeatable)")
+    parser.add_argument("--update", action="store_true", help="put the figures in place of those in the report there")
     parser.add_argument("--repeats", type=int, help="measured rounds of each contender")
     parser.add_argument("--recorded", type=Path, help="LOBSTER message file")
     parser.add_argument("--how", help="page that explains the works, as results.md links to it")
     options = parser.parse_args(arguments)
     if options.repeats is not None and not 1 <= options.repeats <= 1000:
         parser.error(f"--repeats {options.repeats}: must be 1 to 1000")
+    if options.update and not (options.output / JSON_FILE).is_file():
+        parser.error(f"--update: no {JSON_FILE} in {options.output}; measure all first")
 
     # what was started and made has to go: with SIGTERM as with Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -104,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         err.print(f"{name}: {time.monotonic() - began:.1f} s")
     data = as_data(done, stated, timer)
     show(Console(highlight=False, width=None if sys.stdout.isatty() else 200), data)
+    if options.update:
+        data = updated(json.loads((options.output / JSON_FILE).read_text()), data)
     print(f"report: {publish(options.output, data, options.how)}")
     return max(broken, _verdict([outcome for each in done if not isinstance(each, Skipped) for outcome in each[1]]))
 

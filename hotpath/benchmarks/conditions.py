@@ -43,6 +43,7 @@ def conditions(cpus: int, pinned: int | None, peer: int | None) -> dict[str, Any
         "rust": _first_line("rustc", "--version"),
         "java": _first_line("java", "-version"),
         "gc": "off during rounds",
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "load_average_at_start": [round(load, 2) for load in os.getloadavg()],
     }
 

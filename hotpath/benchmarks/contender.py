@@ -70,7 +70,7 @@ class Skipped:
 
 
 class UnfitError(Exception):
-    """Raised when a session is opened: the contender does this kind of work, but not this one, and why."""
+    """The contender does this kind of work, but not this one, and why: found when opened, or in a round."""
 
 
 @dataclass(frozen=True)

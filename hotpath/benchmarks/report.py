@@ -21,6 +21,8 @@ SCHEMA = 2
 OURS = "ironlane"
 JSON_FILE = "results.json"
 MEASURED_RATIOS = ("p50", "p99")
+_ONE_MACHINE = ("cpu", "cpus_usable", "kernel", "compiler", "compiler_flags", "python", "cython")
+_OF_A_CASE = ("date", "engine_sha256", "niceness", "load_average_at_start", "load_average_at_end")
 
 Done = tuple[Work, Sequence[Outcome]] | Skipped
 _FLAT = re.compile(r"[\[{][^\[\]{}]*[\]}]")
@@ -45,6 +47,25 @@ def as_data(done: Sequence[Done], stated: Mapping[str, Any], timer: Mapping[str,
         "latency_includes_timer": True,
         "sections": list(sections.values()),
     }
+
+
+def updated(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """The earlier report with the cases of the later one in place of its own; each says when and how it was measured
+    where that is not as the page says. Raises ValueError when they cannot be on one page."""
+    if earlier["schema"] != later["schema"]:
+        raise ValueError(f"the earlier report has schema {earlier['schema']}, not {later['schema']}: measure all again")
+    for name in _ONE_MACHINE:
+        if earlier["conditions"].get(name) != later["conditions"].get(name):
+            raise ValueError(f"the earlier report has another {name.replace('_', ' ')}: measure all again")
+    own = {name: later["conditions"].get(name) for name in _OF_A_CASE}
+    again = {case["name"]: {**case, "conditions": own} for section in later["sections"] for case in section["cases"]}
+    sections = [
+        {**section, "cases": [again.pop(case["name"], case) for case in section["cases"]]}
+        for section in earlier["sections"]
+    ]
+    if again:
+        raise ValueError(f"the earlier report has no {', '.join(again)}: measure all again")
+    return {**earlier, "sections": sections}
 
 
 def _case(work: Work, outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -26,6 +27,7 @@ IGNORED_GATES = {"agent": {"bus"}}
 _LIMIT_S = 30.0
 _POLL_S = 0.0005
 _STOP_S = 10.0
+_PORTS = range(15_000, 30_000)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None)
 _COMMAND = "import sys; from hotpath.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -191,13 +193,17 @@ def _end_with_the_benchmark() -> None:
 
 
 def _free_ports(tcp: int, udp: int) -> list[int]:
-    """Free a moment ago, and all different."""
+    """Free a moment ago, all different, and not from the range that the kernel gives to whoever asks for any: they must
+    still be free after the process that listens there has been killed."""
     kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
-    held = [socket.socket(socket.AF_INET, kind) for kind in kinds]
-    try:
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in held]
-    finally:
-        for each in held:
-            each.close()
+    candidates = iter(random.SystemRandom().sample(_PORTS, 50 * len(kinds)))
+    return [next(port for port in candidates if _is_free(kind, port)) for kind in kinds]
+
+
+def _is_free(kind: socket.SocketKind, port: int) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

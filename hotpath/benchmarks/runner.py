@@ -28,7 +28,8 @@ class Spread:
 
 @dataclass
 class Outcome:
-    """One contender at one piece of work. wrong: what it counted otherwise than the reference; failed: why it ended.
+    """One contender at one piece of work. missing: why it does not take part, or no longer; wrong: what it counted
+    otherwise than the reference; failed: why it ended.
 
     operations: in each of its rounds; fewer than the work's when it did only the first of them.
     """
@@ -47,7 +48,7 @@ class Outcome:
     failed: str | None = None
 
     def verified(self) -> bool:
-        return self.rounds > 0 and self.wrong is None and self.failed is None
+        return self.rounds > 0 and self.missing is None and self.wrong is None and self.failed is None
 
     def per_second(self) -> Spread | None:
         return _spread([self.operations * 1e9 / ns for ns in self.rounds_ns])
@@ -178,7 +179,7 @@ def run_work(
         for repeat in range(WARM_UP_ROUNDS + repeats):
             progress(f"round {repeat + 1} of {WARM_UP_ROUNDS + repeats}")
             for outcome, session in taking_part:
-                if outcome.failed is None:
+                if outcome.failed is None and outcome.missing is None:
                     _guarded(outcome, partial(_repeat, work, outcome, session, repeat < WARM_UP_ROUNDS))
     finally:
         for outcome, session in taking_part:
@@ -216,6 +217,8 @@ def _guarded(outcome: Outcome, action: Callable[[], object]) -> None:
     """A contender that breaks is reported as that; the others go on."""
     try:
         action()
+    except UnfitError as reason:
+        outcome.missing = str(reason)
     except Exception as error:
         outcome.failed = outcome.failed or f"{type(error).__name__}: {error}"
 

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.goals import Judgement, judge
 from benchmarks.report import OURS
 
 MARKDOWN_FILE = "results.md"
@@ -196,6 +197,25 @@ def summary_grid(data: Mapping[str, Any]) -> Grid:
     return Grid(header, (False, True, False, True, True, True), tuple(rows))
 
 
+def goal_grid(judgements: Sequence[Judgement]) -> Grid | None:
+    """A line per goal of the works that were run; what falls short is in bold."""
+    rows = []
+    for each in judgements:
+        unit = f" {each.goal.unit}".rstrip()
+        wanted = f"{'≥' if each.goal.at_least else '≤'} {each.goal.wanted:,g}{unit}"
+        if each.measured is None:
+            rows.append(Row(False, (each.goal.text, wanted, "", f"not judged: {_short(each.why)}")))
+        else:
+            verdict = "met" if each.met else "falls short"
+            rows.append(Row(not each.met, (each.goal.text, wanted, f"{_goal_figure(each)}{unit}", verdict)))
+    return Grid(("goal", "wanted", "measured", "result"), (False, True, True, False), tuple(rows)) if rows else None
+
+
+def _goal_figure(judgement: Judgement) -> str:
+    measured = judgement.measured or 0.0
+    return f"{measured:.0f}" if measured.is_integer() else number(measured)
+
+
 def _ratios(ratios: Mapping[str, Any]) -> tuple[str, str]:
     whole = ratios["time"]["median"] if "time" in ratios else ratios.get("p50")
     return number(whole) if whole is not None else "", number(ratios["p99"]) if "p99" in ratios else ""
@@ -239,6 +259,8 @@ def as_markdown(data: Mapping[str, Any], plots: Mapping[str, Sequence[str]], how
     lines += [f"{told}{', virtual' if stated['hypervisor'] else ''}, engine {stated['engine']}.", ""]
     lines += [f"What each work is and how to measure it again: [{how}]({how}).", ""] if how else []
     lines += [*_markdown(summary_grid(data)), "", *(f"- {note}" for note in notes(data)), ""]
+    goals = goal_grid(judge(data))
+    lines += ["## Goals", "", *_markdown(goals), ""] if goals else []
     for section in data["sections"]:
         lines += [f"## {section['name']}", "", f"{section['title']}{_operations(section)}", ""]
         lines += [*_markdown(main_grid(section)), ""]
@@ -250,6 +272,9 @@ def as_markdown(data: Mapping[str, Any], plots: Mapping[str, Sequence[str]], how
             if case.get("statistics"):
                 flow = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in case["statistics"].items())
                 lines += [f"Input{' of ' + case['case'] if case['case'] else ''}: {flow}.", ""]
+            if case.get("conditions"):
+                told = ", ".join(f"{name} {value}" for name, value in condition_rows(case["conditions"]))
+                lines += [f"{case['name']} was measured again: {told}.", ""]
     lines += ["## Conditions", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {_escaped(value)} |" for name, value in condition_rows(stated)]
     versions = {each["contender"]: each["version"] for section in data["sections"] for case in section["cases"]
@@ -284,6 +309,9 @@ def show(console: Console, data: Mapping[str, Any]) -> None:
         for number_of, grid in enumerate((main_grid(section), stage_grid(section), figure_grid(section))):
             if grid is not None:
                 console.print(_rich(grid, f"{section['name']}: {section['title']}" if number_of == 0 else None))
+    goals = goal_grid(judge(data))
+    if goals is not None:
+        console.print(_rich(goals, "goals"))
     for note in notes(data):
         console.print(note, markup=False)
     stated = data["conditions"]

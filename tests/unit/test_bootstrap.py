@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import stat
 import sys
@@ -245,6 +246,9 @@ def test_requirement_files_pin_digests_and_name_no_download_address() -> None:
         # in an environment of their own, so with versions of their own
         versions = {} if file.stem == "peers" else shared
         text = file.read_text()
+        asked = re.findall(r"^[\w.-]+", file.with_suffix(".in").read_text(), re.MULTILINE)
+        locked = re.findall(r"^[\w.-]+", text, re.MULTILINE)
+        assert {re.sub(r"[._-]+", "-", name.lower()) for name in asked} <= set(locked), f"{file} is older than its .in"
         assert "://" not in text, file
         assert "--index" not in text, file
         assert "--find-links" not in text, file

@@ -33,6 +33,6 @@ class _Peer:
 
 
 CONTENDERS = (
-    _Peer("nautilus_trader", "TradingNode, uvloop", "tick_nautilus.py", "nautilus_trader"),
-    _Peer("asyncio", "plain Python, uvloop", "tick_asyncio.py", "uvloop"),
+    _Peer("nautilus_trader", "TradingNode, uvloop", "tick_nautilus", "nautilus_trader"),
+    _Peer("asyncio", "plain Python, uvloop", "tick_asyncio", "uvloop"),
 )

@@ -12,7 +12,7 @@ from benchmarks.peer_process import PeerProcess
 from benchmarks.tick_to_order.exchange import Exchange
 from benchmarks.tick_to_order.session import TickToOrder
 
-PYTHON_SOURCES = Path(__file__).resolve().parents[1] / "peers" / "python"
+_ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
 class Peer:
@@ -28,7 +28,10 @@ class Peer:
         others = {cpu for cpu in machine.cpus if cpu != machine.cpu}
         cpus = {min(others)} if others else None
         self._process = PeerProcess(
-            [str(python), str(PYTHON_SOURCES / program)], machine.scratch / f"{name}.errors", cpus
+            [str(python), "-P", "-m", f"benchmarks.peers.python.{program}"],
+            machine.scratch / f"{name}.errors",
+            cpus,
+            _ENVIRONMENT,
         )
         try:
             exchange.serve()

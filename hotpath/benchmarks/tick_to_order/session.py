@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.contender import Machine, Round, Work
+from benchmarks.contender import Machine, Round, UnfitError, Work
 from benchmarks.native.tick_flow import MESSAGES_PER_TRIGGER, TickFlow
 from benchmarks.tick_to_order.exchange import Exchange
 
@@ -60,6 +60,7 @@ class TickToOrder:
             self._exchange.close()
             raise
         self._engine.pause()
+        self._rounds = 0
 
     def throughput(self) -> None:
         return None  # the load is given
@@ -75,6 +76,7 @@ class TickToOrder:
             venue.drain(QUIET_MS, BACKLOG_LIMIT_MS)
             if venue.closed:
                 raise RuntimeError("the order session ended during the round")
+            self._rounds += 1
             stages, more = engine.stages(self._exchange)
         finally:
             engine.pause()
@@ -98,9 +100,14 @@ class TickToOrder:
             if venue.run(PROBE_RATE, 0, PROBE_GRACE_MS, engine.polite_venue)["orders"]:
                 venue.drain(QUIET_MS, BACKLOG_LIMIT_MS)
                 return
-            if venue.closed or time.monotonic() > deadline:
-                raise RuntimeError(
-                    "the order session ended" if venue.closed else f"no order for a trigger within {READY_S:.0f} s"
+            if venue.closed:
+                raise RuntimeError("the order session ended")
+            if time.monotonic() > deadline:
+                if self._rounds == 0:
+                    raise RuntimeError(f"no order for a trigger within {READY_S:.0f} s")
+                raise UnfitError(
+                    f"does not keep up with {self._offered.rate:,} messages/s: {READY_S:.0f} s after a round a trigger "
+                    "still has no order"
                 )
 
     def close(self) -> None:

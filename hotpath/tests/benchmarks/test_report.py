@@ -9,7 +9,7 @@ import pytest
 from benchmarks.contender import QUANTILES, Round, Skipped, Work
 from benchmarks.publish import main as publish_again
 from benchmarks.publish import publish
-from benchmarks.report import as_data
+from benchmarks.report import as_data, updated
 from benchmarks.runner import Outcome
 from benchmarks.tables import as_markdown, figure_grid, main_grid, number, stage_grid, summary_grid, unit_for
 
@@ -139,3 +139,36 @@ def test_files_are_the_same_again_and_stale_plots_go(tmp_path: Path) -> None:
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     publish_again(tmp_path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_work_measured_again_takes_the_place_of_its_own_figures_and_says_so() -> None:
+    works = [work(name) for name in ("matching-a", "matching-b")]
+    earlier = data_of(*((each, [ran(each, "ironlane", timed(10_000))]) for each in works))
+    later = as_data([(works[1], [ran(works[1], "ironlane", timed(5_000))])], {**STATED, "niceness": -20}, TIMER)
+    both = updated(earlier, later)
+    took = [case["contenders"][0]["rounds_ns"] for section in both["sections"] for case in section["cases"]]
+    assert took == [[10_000], [5_000]]
+    page = as_markdown(both, {}, None)
+    assert "matching-b was measured again: " in page
+    assert "niceness -20" in page
+    assert "matching-a was measured again" not in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"kernel": "another"}, "another kernel"), ({"compiler_flags": ["-O3"]}, "another compiler flags")],
+)
+def test_figures_of_another_machine_or_build_are_not_put_on_one_page(changed: dict[str, object], told: str) -> None:
+    one = work()
+    earlier = data_of((one, [ran(one, "ironlane", timed(10_000))]))
+    later = as_data([(one, [ran(one, "ironlane", timed(5_000))])], {**STATED, **changed}, TIMER)
+    with pytest.raises(ValueError, match=told):
+        updated(earlier, later)
+
+
+def test_a_work_that_the_report_has_not_is_an_error() -> None:
+    one, other = work(), work("matching-c")
+    earlier = data_of((one, [ran(one, "ironlane", timed(10_000))]))
+    later = data_of((other, [ran(other, "ironlane", timed(5_000))]))
+    with pytest.raises(ValueError, match="no matching-c"):
+        updated(earlier, later)

@@ -10,7 +10,7 @@ import sys
 from bisect import bisect_left, insort
 from typing import cast
 
-import tick_wire as wire
+from benchmarks.peers.python import tick_wire as wire
 
 MAX_QUANTITY = 1_000_000
 MAX_NOTIONAL = 10**13

@@ -11,7 +11,6 @@ import sys
 from decimal import Decimal
 from typing import Any, ClassVar, cast
 
-import tick_wire as wire
 from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.config import (
     CacheConfig,
@@ -36,6 +35,8 @@ from nautilus_trader.model.identifiers import AccountId, ClientId, InstrumentId,
 from nautilus_trader.model.instruments import Equity
 from nautilus_trader.model.objects import AccountBalance, Money, Price, Quantity
 from nautilus_trader.trading.strategy import Strategy
+
+from benchmarks.peers.python import tick_wire as wire
 
 VENUE = Venue("TICK")
 INSTRUMENT = Equity(

@@ -407,7 +407,6 @@ cdef class RouterEngine:
                 return True
             if length > 0:
                 packets += 1
-                self._received_ns = now
                 self._on_packet(&packet, now)
                 if self.session_state == SESSION_IDLE:
                     return True
@@ -421,6 +420,8 @@ cdef class RouterEngine:
             if count <= 0:
                 self._down(DOWN_CLOSED, <int>-count)
                 return True
+            # not `now`: a process that was held up since then would call a session silent that it has just heard
+            self._received_ns = monotonic_ns()
             set_quickack(self._fd)
             soup_framer_received(&self._framer, <size_t>count)
             more = <size_t>count == space
