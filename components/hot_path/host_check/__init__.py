@@ -1,0 +1,1 @@
+"""Compares a running host with its specification. Standard library only: it ships in the engine bundle."""
