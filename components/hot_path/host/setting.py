@@ -10,6 +10,8 @@ from components.hot_path.host_check.check import Check, Importance, WhenAbsent
 from components.hot_path.host_check.comparisons import Comparison
 from components.hot_path.host_check.probes import Probe
 
+_UNIT = r"^[A-Za-z0-9@._-]+\.(service|timer|slice)$"
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +30,19 @@ class FilePiece(_Frozen):
     text: str
 
 
-Render = KernelArgument | FilePiece
+class EnabledUnit(_Frozen):
+    """A systemd unit that is started at boot."""
+
+    name: str = Field(pattern=_UNIT)
+
+
+class MaskedUnit(_Frozen):
+    """A systemd unit that cannot be started, by anybody; it need not exist."""
+
+    name: str = Field(pattern=_UNIT)
+
+
+Render = KernelArgument | FilePiece | EnabledUnit | MaskedUnit
 
 
 class Setting(_Frozen):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from . import cpu_list
 from .host import AbsentError, Host, UnknownError
@@ -75,12 +75,15 @@ class CpuList:
 
 @dataclass(frozen=True)
 class CpuMask:
-    """A file with a hexadecimal CPU mask."""
+    """A file with a hexadecimal CPU mask, as a list."""
 
     kind: ClassVar[str] = "cpu-mask"
     path: str
 
     def read(self, host: Host) -> Found:
+        return self.read_mask(host)
+
+    def read_mask(self, host: Host) -> str:
         try:
             return cpu_list.render(cpu_list.parse_mask(host.read(self.path)))
         except ValueError as error:
@@ -169,43 +172,62 @@ def wire_interfaces(host: Host, driver: str) -> list[str]:
     return found
 
 
-def _wire_interrupts(host: Host, driver: str) -> set[str]:
-    """Interrupt numbers of the wire's network cards."""
-    numbers: set[str] = set()
-    for name in wire_interfaces(host, driver):
-        folder = f"/sys/class/net/{name}/device"
-        # virtio's interrupts belong to the PCI device above it
-        for place in (f"{folder}/msi_irqs", f"{folder}/../msi_irqs"):
-            if host.exists(place):
-                numbers.update(host.names(place))
-                break
-        else:
-            raise UnknownError(f"{folder}/msi_irqs does not exist: interrupts of {name} cannot be told")
-    return numbers
+def _device_path(host: Host, interface: str, name: str) -> str:
+    """A file of the interface's PCI device, which for virtio lies above the device. Raises AbsentError."""
+    folder = f"/sys/class/net/{interface}/device"
+    for path in (f"{folder}/{name}", f"{folder}/../{name}"):
+        if host.exists(path):
+            return path
+    raise AbsentError(f"{folder}/{name} does not exist")
+
+
+@dataclass(frozen=True)
+class InterfaceNodes:
+    """NUMA node of each interface with that driver. The kernel says -1 where the firmware does not tell."""
+
+    kind: ClassVar[str] = "interface-nodes"
+    driver: str
+
+    def read(self, host: Host) -> Found:
+        found: dict[str, Value] = {}
+        for name in wire_interfaces(host, self.driver):
+            node = _value(host.read(_device_path(host, name, "numa_node")))
+            if node == -1:
+                raise UnknownError(f"the firmware does not tell the node of {name}")
+            found[name] = node
+        return found
+
+
+# queues of disks, which the kernel spreads over all CPUs and does not let be moved
+_BLOCK_QUEUE = re.compile(r"nvme\d+q[1-9]\d*|virtio\d+-req\.\d+")
 
 
 @dataclass(frozen=True)
 class Interrupts:
-    """CPUs on which each interrupt is delivered. wire: those of the network cards with that driver, or all others.
+    """CPUs on which each interrupt is delivered: the `wire` cards' with that driver, `block` queues, or all `other`.
 
     Source: kernel doc core-api/irq/irq-affinity.rst. The effective CPUs count: the kernel refuses to move what it
-    manages itself (NVMe queues), and shows the wish apart from the fact.
+    manages itself, and shows the wish apart from the fact.
     """
 
     kind: ClassVar[str] = "interrupts"
     driver: str
-    wire: bool
+    which: Literal["wire", "block", "other"]
 
     def read(self, host: Host) -> Found:
-        mine = _wire_interrupts(host, self.driver)
+        wire: set[str] = set()
+        for interface in wire_interfaces(host, self.driver):
+            wire.update(host.names(_device_path(host, interface, "msi_irqs")))
         found: dict[str, Value] = {}
         for number in sorted((name for name in host.names("/proc/irq") if name.isdigit()), key=int):
-            if (number in mine) != self.wire:
+            handlers = self._handlers(host, number)
+            block = any(_BLOCK_QUEUE.fullmatch(handler) for handler in handlers)
+            if self.which != ("wire" if number in wire else "block" if block else "other"):
                 continue
             cpus = self._delivered(host, number)
             if cpus:
-                found[f"IRQ {number}{self._handler(host, number)}"] = cpus
-        if not found:
+                found[f"IRQ {number}" + (f" ({', '.join(handlers)})" if handlers else "")] = cpus
+        if not found and self.which != "block":
             raise UnknownError("no such interrupt in /proc/irq")
         return found
 
@@ -221,16 +243,17 @@ class Interrupts:
         return ""  # not in use: nothing is delivered
 
     @staticmethod
-    def _handler(host: Host, number: str) -> str:
-        handlers = [name for name in host.names(f"/proc/irq/{number}") if host.exists(f"/proc/irq/{number}/{name}/.")]
-        return f" ({', '.join(handlers)})" if handlers else ""
+    def _handlers(host: Host, number: str) -> list[str]:
+        """Each handler has a folder of its name."""
+        return [name for name in host.names(f"/proc/irq/{number}") if host.exists(f"/proc/irq/{number}/{name}/.")]
 
 
 @dataclass(frozen=True)
 class Ethtool:
     """A field that `ethtool OPTION INTERFACE` prints, for each interface with that driver.
 
-    section: the heading above the field, for fields that occur twice.
+    section: the heading above the field, for fields that occur twice. Only the first word counts: what follows says
+    whether it can be changed, or is another field.
     """
 
     kind: ClassVar[str] = "ethtool"
@@ -249,15 +272,15 @@ class Ethtool:
             if self.section and name.strip() == self.section:
                 inside = True
             elif inside and colon and name.strip() == self.field and value.strip():
-                return _value(value)
+                return _value(value.split()[0])
         raise UnknownError(f"`ethtool {self.option} {interface}` prints no {self.field}")
 
 
 @dataclass(frozen=True)
-class InterfaceFiles:
-    """Files of each interface with that driver; path is a pattern below /sys/class/net/INTERFACE."""
+class InterfaceMasks:
+    """CPU masks, as lists, in files of each interface with that driver; path is a pattern below /sys/class/net/NAME."""
 
-    kind: ClassVar[str] = "interface-files"
+    kind: ClassVar[str] = "interface-masks"
     driver: str
     path: str
 
@@ -265,10 +288,22 @@ class InterfaceFiles:
         found: dict[str, Value] = {}
         for name in wire_interfaces(host, self.driver):
             for path in host.matching(f"/sys/class/net/{name}/{self.path}"):
-                found[path.removeprefix("/sys/class/net/")] = _value(host.read(path))
+                found[path.removeprefix("/sys/class/net/")] = CpuMask(path).read_mask(host)
         if not found:
             raise AbsentError(f"no file {self.path} of an interface with the driver {self.driver}")
         return found
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How many of the files that a pattern matches begin with a text."""
+
+    kind: ClassVar[str] = "matching"
+    path: str
+    text: str
+
+    def read(self, host: Host) -> Found:
+        return float(sum(host.read(path).startswith(self.text) for path in host.matching(self.path)))
 
 
 @dataclass(frozen=True)
@@ -345,7 +380,9 @@ Probe = (
     | IdleLatency
     | Interrupts
     | Ethtool
-    | InterfaceFiles
+    | InterfaceMasks
+    | InterfaceNodes
+    | Matching
     | Process
     | TableRows
     | ChronySources
@@ -364,7 +401,9 @@ PROBES: dict[str, type[Probe]] = {
         IdleLatency,
         Interrupts,
         Ethtool,
-        InterfaceFiles,
+        InterfaceMasks,
+        InterfaceNodes,
+        Matching,
         Process,
         TableRows,
         ChronySources,
