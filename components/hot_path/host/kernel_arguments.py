@@ -27,7 +27,7 @@ def kernel_argument(
         source=source,
         render=(KernelArgument(argument=name if value is None else f"{name}={value}"),),
         probe=probe or probes.KernelArgument(name),
-        expected=value or "",
+        expected=probes.ARGUMENT_FLAG if value is None else value,
     )
 
 

@@ -141,7 +141,8 @@ def from_sys(root: Path = Path("/"), interfaces: Iterable[str] | None = None) ->
 def _network_card_nodes(root: Path, interfaces: Iterable[str] | None) -> set[int]:
     folder = root / "sys/class/net"
     names = sorted(path.name for path in folder.iterdir()) if interfaces is None and folder.is_dir() else interfaces
-    files = [folder / name / "device/numa_node" for name in names or ()]
+    # a virtio device's node is told by the PCI device above it
+    files = [folder / name / place for name in names or () for place in ("device/numa_node", "device/../numa_node")]
     return {node for file in files if file.is_file() and (node := int(_read(file))) >= 0}
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 COMMAND_TIMEOUT_S = 10
-_FILE_LIMIT_BYTES = 4 << 20  # /proc/interrupts of 192 CPUs is below 1 MB
+_FILE_LIMIT_BYTES = 1 << 20
+_CHUNK_BYTES = 4096  # /proc/sys allocates what is asked for and refuses megabytes
 
 
 class UnknownError(Exception):
@@ -39,8 +40,11 @@ class Host:
     def read(self, path: str) -> str:
         """Raises AbsentError, or UnknownError when it cannot be read."""
         try:
-            with open(self._path(path), encoding="utf-8", errors="replace") as file:
-                return file.read(_FILE_LIMIT_BYTES)
+            with open(self._path(path), "rb", buffering=0) as file:
+                content = b""
+                while len(content) < _FILE_LIMIT_BYTES and (chunk := file.read(_CHUNK_BYTES)):
+                    content += chunk
+                return content.decode("utf-8", errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             raise AbsentError(f"{path} does not exist") from None
         except OSError as error:
@@ -57,6 +61,10 @@ class Host:
             raise AbsentError(f"{path} does not exist") from None
         except OSError as error:
             raise UnknownError(f"{path}: {error.strerror}") from None
+
+    def folders(self, path: str) -> list[str]:
+        """Names of the folders in a folder, sorted. Raises AbsentError or UnknownError."""
+        return [name for name in self.names(path) if self._path(f"{path}/{name}").is_dir()]
 
     def matching(self, pattern: str) -> list[str]:
         """Paths on the host that match a shell pattern, sorted."""

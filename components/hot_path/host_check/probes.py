@@ -16,7 +16,8 @@ from .host import AbsentError, Host, UnknownError
 Value = str | float
 Found = Value | dict[str, Value]
 
-NO_SUCH_ARGUMENT = "not given"
+ARGUMENT_ABSENT = "not given"
+ARGUMENT_FLAG = "given"
 
 
 def _cpus(text: str) -> str:
@@ -108,18 +109,18 @@ class StatusField:
 
 @dataclass(frozen=True)
 class KernelArgument:
-    """Value of a kernel argument the kernel was booted with, the last one given; empty for a flag."""
+    """Value of an argument that the kernel was booted with, the last one; `given` for a flag."""
 
     kind: ClassVar[str] = "kernel-argument"
     name: str
 
     def read(self, host: Host) -> Found:
-        found: str = NO_SUCH_ARGUMENT
+        found = ARGUMENT_ABSENT
         for word in host.read("/proc/cmdline").split():
-            name, _, value = word.partition("=")
+            name, equals, value = word.partition("=")
             # the kernel takes - and _ as the same character in names
             if name.replace("-", "_") == self.name.replace("-", "_"):
-                found = value
+                found = value if equals else ARGUMENT_FLAG
         return found
 
 
@@ -220,7 +221,7 @@ class Interrupts:
             wire.update(host.names(_device_path(host, interface, "msi_irqs")))
         found: dict[str, Value] = {}
         for number in sorted((name for name in host.names("/proc/irq") if name.isdigit()), key=int):
-            handlers = self._handlers(host, number)
+            handlers = host.folders(f"/proc/irq/{number}")  # one for each handler
             block = any(_BLOCK_QUEUE.fullmatch(handler) for handler in handlers)
             if self.which != ("wire" if number in wire else "block" if block else "other"):
                 continue
@@ -241,11 +242,6 @@ class Interrupts:
             if cpus:
                 return cpus
         return ""  # not in use: nothing is delivered
-
-    @staticmethod
-    def _handlers(host: Host, number: str) -> list[str]:
-        """Each handler has a folder of its name."""
-        return [name for name in host.names(f"/proc/irq/{number}") if host.exists(f"/proc/irq/{number}/{name}/.")]
 
 
 @dataclass(frozen=True)
