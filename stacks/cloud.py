@@ -35,6 +35,11 @@ def program(settings: CloudSettings) -> None:
     network = Network("network", network_args(settings, keys), with_provider)
     hosts = hot_path(settings, keys, network, with_provider)
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
+    # a changed digest: the rollout has to bring that host up to date
+    pulumi.export(
+        "host_specifications",
+        {host.name: settings.hot_path.specification(host).digest for host in settings.hot_path.hosts},
+    )
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
     pulumi.export("kubernetes_endpoint", cluster.endpoint)
 

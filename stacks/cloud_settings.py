@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from components.control_plane.addons import AddonVersions
 from components.control_plane.kube_proxy import Mode
 from components.control_plane.node_groups import NodePool, Pool
+from components.hot_path.host.core_map import CoreLayout, CoreMapError
+from components.hot_path.host.machines import machine
+from components.hot_path.host.roles import known_roles
+from components.hot_path.host.specification import HostSpecification, HostTuning, host_specification
 from components.hot_path.hosts import CpuOptions
+from components.hot_path.launch_rules import is_metal
 from components.network.flows import VenuePorts
 from stacks.stack_file import Settings, read_stack_file, validate
 
@@ -39,8 +44,12 @@ class NetworkSettings(Settings):
 
 
 class Host(Settings):
+    """roles: of the engine, that run on it. cores: which CPU each has, None = a layout that fits."""
+
     name: str
     role: Literal["active", "standby"]
+    roles: Texts
+    cores: CoreLayout | None = None
 
 
 class HotPathSettings(Settings):
@@ -52,6 +61,55 @@ class HotPathSettings(Settings):
     reserved: int | None = None
     hosts: Annotated[tuple[Host, ...], BeforeValidator(_sequence)]
     deploy_public_key: str = Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( .*)?$", description="of the rollout's key")
+    tuning: HostTuning = HostTuning()
+
+    def specification(self, host: Host) -> HostSpecification:
+        """What that host must be."""
+        options = self._virtual_cpus()
+        return host_specification(
+            self.instance_type,
+            host.roles,
+            layout=host.cores,
+            core_count=options.core_count if options else None,
+            threads_per_core=options.threads_per_core if options else None,
+            tuning=self.tuning,
+        )
+
+    def _virtual_cpus(self) -> CpuOptions | None:
+        # that metal takes no CPU options is a rule of the launch, and told there
+        return None if is_metal(self.instance_type) else self.cpu_options
+
+    @model_validator(mode="after")
+    def _hosts_can_be_specified(self) -> HotPathSettings:
+        problems = list(self._unspecifiable())
+        if problems:
+            raise ValueError("\n".join(dict.fromkeys(problems)))
+        return self
+
+    def _unspecifiable(self) -> Iterator[str]:
+        """Problems, each with the rest of its key before it."""
+        options = self._virtual_cpus()
+        try:
+            machine(
+                self.instance_type,
+                options.core_count if options else None,
+                options.threads_per_core if options else None,
+            )
+        except ValueError as error:
+            yield f".instance_type: {error}"
+            return
+        for number, host in enumerate(self.hosts):
+            try:
+                known_roles(host.roles)
+            except ValueError as error:
+                yield f".hosts.{number}.{error}"
+                continue
+            try:
+                self.specification(host)
+            except CoreMapError as error:
+                yield from (f".hosts.{number}.cores: {line}" for line in str(error).splitlines())
+            except ValueError as error:
+                yield f".tuning: {error}"
 
 
 class EksSettings(Settings):

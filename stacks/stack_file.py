@@ -49,9 +49,10 @@ def _describe(model: type[BaseModel], source: str, error: Mapping[str, Any]) -> 
         return f"{source}: {key} = {value!r}: unknown key; known here: {known}. Remove or rename it."
     if kind == "missing":
         return f"{source}: {key} is missing; add it."
-    message = error["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(value, (dict, BaseModel)) else f" = {value!r}"
-    return f"{source}: {key}{shown}: {message}."
+    lines = error["msg"].removeprefix("Value error, ").splitlines()
+    # a section's own rules name the rest of the key first: `.hosts.0.cores: ...`
+    return "\n".join(f"{source}: {key}{line if line.startswith('.') else f'{shown}: {line}'}." for line in lines)
 
 
 def validate(model: type[Model], raw: Mapping[str, Any], source: str) -> Model:

@@ -79,8 +79,14 @@ def test_a_preview_of_what_stands_is_empty(prod: Rehearsed) -> None:
 
 def test_another_instance_type_stops_the_hosts_and_replaces_the_reservation(prod: Rehearsed) -> None:
     """The reservation is protected, so the engine refuses: capacity of the new type has to be had first."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["instance_type"] = "m5zn.metal"
+        for host in config["ironlane:hot_path"]["hosts"]:
+            del host["cores"]  # those of the other type
+
     with pytest.raises(PulumiError, match="hot-path-reservation") as refused:
-        prod.preview(_set("hot_path", instance_type="m5zn.metal"))
+        prod.preview(change)
     assert "marked for protection" in str(refused.value)
 
 

@@ -83,7 +83,7 @@ def errors(change: dict[str, Any]) -> str:
         ({"aws.region": "Virginia"}, "Pulumi.prod.yaml: ironlane:aws.region = 'Virginia'"),
         ({"eks.addon": {}}, "ironlane:eks.addon = {}: unknown key; known here: addons, administrators"),
         ({"eks.pools.trading.kubelet.cpus": 3}, "ironlane:eks.pools.trading.kubelet.cpus = 3: unknown key"),
-        ({"hot_path.hosts": [{"name": "hot-a", "role": "active"}]}, "prod needs a standby"),
+        ({"hot_path.hosts": [{"name": "hot-a", "role": "active", "roles": ["agent"]}]}, "prod needs a standby"),
         ({"environment": "staging"}, "ironlane:environment = 'staging': Input should be 'dev' or 'prod'"),
     ],
 )

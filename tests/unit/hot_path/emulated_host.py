@@ -143,7 +143,7 @@ class EmulatedHost:
 
     def _kernel(self, command_line: str) -> None:
         isolated = self._isolated()
-        others = [cpu for cpu in self.online if cpu not in isolated]
+        others = [cpu for cpu in self.machine.topology.cpus if cpu not in isolated]  # also those that are off
         system = "/sys/devices/system"
         self.write("/proc/cmdline", command_line)
         self.write("/proc/sys/kernel/osrelease", "6.12.55-74.119.amzn2023.x86_64")
@@ -281,7 +281,7 @@ class EmulatedHost:
         self.write(f"/proc/irq/{number}/smp_affinity_list", cpus)
 
     def _deliver(self, managed: Mapping[int, str]) -> None:
-        """x86 delivers to one CPU of those wanted, spread out; of what it manages to one that is not isolated if it can."""
+        """x86 delivers to one CPU of those wanted; of what it manages itself to one that is not isolated if it can."""
         isolated = set(self._isolated()) if "managed_irq" in self.arguments.get("isolcpus", "") else set()
         for folder in (self.root / "proc/irq").iterdir():
             if int(folder.name) in managed:

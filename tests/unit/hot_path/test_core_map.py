@@ -129,9 +129,8 @@ def test_a_layout_is_taken_exactly_when_the_naive_model_takes_it(
     try:
         core_map(topology, layout, roles, smt=smt)
         taken = True
-    except CoreMapError as error:
+    except CoreMapError:
         taken = False
-        assert all(": " in line and len(line) > 20 for line in str(error).splitlines())
     assert taken == naively_valid(topology, layout, roles, smt)
 
 
@@ -242,8 +241,10 @@ def test_siblings_stay_together_or_are_off() -> None:
     assert off.offline == tuple(range(24, 48))
     apart = {**WITH_SIBLINGS, "roles": {"feed-handler": "2", "strategy": "3,27,26", "order-router": "4,28"}}
     assert problems(apart, "m5zn.metal", smt=True) == [
-        "roles.feed-handler and roles.strategy: share the core of CPU 2,26; siblings slow each other, so give both to"
-        " one owner, or switch SMT off"
+        (
+            "roles.feed-handler and roles.strategy: share the core of CPU 2,26; siblings slow each other, so give both"
+            " to one owner, or switch SMT off"
+        )
     ]
     named = problems(WITH_SIBLINGS, "m5zn.metal", smt=False)
     assert named[1] == (
