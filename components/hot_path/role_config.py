@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -107,6 +108,11 @@ def role_config(role: str, inputs: RoleInputs) -> dict[str, Any]:
         },
     }
     return common | _OWN[role](inputs)
+
+
+def composite_config(files: Mapping[str, PurePath], idle: str) -> dict[str, Any]:
+    """files: configuration file of each role that the composite runs."""
+    return {"idle": {"mode": idle}} | {role.replace("-", "_"): str(file) for role, file in files.items()}
 
 
 def _account(inputs: RoleInputs) -> dict[str, Any]:

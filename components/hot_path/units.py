@@ -1,15 +1,19 @@
-"""systemd units of a trading host: one per role, the host check before them, the target and slices around them.
+"""systemd units of a trading host: one per role, the host check before them, the target that starts them.
+
+Pinned roles run in the slice that the host specification makes a CPU partition; the others stay where systemd puts
+services. Their CPUs are set by CPUAffinity, which holds inside and outside of the partition.
 
 At boot the target starts the host check; no role starts unless it passes. Roles start in an order in which a strategy
-finds every name under /dev/shm taken by its owner, and stop in the opposite one: the strategy drains through the router.
+finds every name under /dev/shm taken by its owner, and stop in the opposite one: a strategy drains through the router.
 """
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
+from components.hot_path.host.partition import SLICE as HOT_SLICE
 from components.hot_path.host.specification import HostSpecification
 from components.hot_path.role_config import SECRETS
 from components.hot_path.roles import (
@@ -31,8 +35,7 @@ from components.unit import CommandReadiness, RestartPolicy, Unit
 SYSTEM = PurePosixPath("/etc/systemd/system")
 TARGET = "ironlane.target"
 HOST_CHECK = "ironlane-host-check.service"
-HOT_SLICE = "ironlane-hot.slice"
-SUPPORT_SLICE = "ironlane-support.slice"
+SUPPORT_SLICE = "system.slice"
 START_LIMIT = 5
 HOST_CHECK_TIMEOUT_S = 60
 
@@ -91,7 +94,9 @@ def role_service(role: str, specification: HostSpecification, network: HostNetwo
     pinned = role in cores.roles
     parts = composite_parts(specification.roles) if role == "composite" else (role,)
     program, config = str(CURRENT / "bin" / "hotpath"), str(role_file(role))
-    check = ("status", "--config", str(role_file(parts[0]))) if role == "composite" else ("ready", role, "--config", config)
+    check = (
+        ("status", "--config", str(role_file(parts[0]))) if role == "composite" else ("ready", role, "--config", config)
+    )
     names = sorted({name for part in parts for name in SECRETS.get(part, ())})
     unit = Unit(
         name=unit_name(role).removesuffix(".service"),
@@ -131,12 +136,16 @@ def role_unit(role: str, specification: HostSpecification, network: HostNetwork)
 
 
 def host_check_unit(specification: HostSpecification) -> str:
-    """Reads the host as root does, without a single capability: what root owns it may read, and it changes nothing."""
-    command = f"{CURRENT}/bin/python -m host_check --specification {ETC}/host-check.json"
+    """Reads the host as root. Its one capability is chronyc's, whose socket lies in a folder of chrony's own user."""
     before = " ".join(unit_name(role) for role in specification.roles)
-    after = " ".join(("network-online.target", *specification.enabled_units))
-    # what it probes lies outside of what namespaces of users, devices and mounts leave visible
-    lines = [line for line in sandbox(Network(reach="listed")) if line not in _HIDES_THE_HOST]
+    after = " ".join(("network-online.target", *(unit for unit in specification.enabled_units)))
+    # ethtool asks by netlink; users and devices of the host are what it looks at
+    changed = {
+        "PrivateUsers=yes": None,
+        "CapabilityBoundingSet=": "CapabilityBoundingSet=CAP_DAC_OVERRIDE",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6": "RestrictAddressFamilies=AF_UNIX AF_INET AF_NETLINK",
+    }
+    lines = [changed.get(line, line) for line in sandbox(Network(reach="listed"))]
     return "\n".join(
         [
             "[Unit]",
@@ -149,18 +158,17 @@ def host_check_unit(specification: HostSpecification) -> str:
             "[Service]",
             "Type=oneshot",
             "RemainAfterExit=yes",
-            f"ExecStart={command}",
+            f"ExecStart={CURRENT}/bin/python -I -m host_check --specification {ETC}/host-check.json",
             f"TimeoutStartSec={HOST_CHECK_TIMEOUT_S}",
             f"Slice={SUPPORT_SLICE}",
             f"CPUAffinity={' '.join(map(str, specification.core_map.housekeeping))}",
             "UMask=0077",
+            "ReadWritePaths=-/run/chrony",
             "",
-            *lines,
+            *(line for line in lines if line is not None),
+            "",
         ]
-    ) + "\n"
-
-
-_HIDES_THE_HOST = frozenset({"PrivateUsers=yes"})
+    )
 
 
 def target(specification: HostSpecification, started: tuple[str, ...]) -> str:
@@ -184,12 +192,6 @@ def target(specification: HostSpecification, started: tuple[str, ...]) -> str:
     )
 
 
-def support_slice(specification: HostSpecification) -> str:
-    """Of what serves the hot path without being on it: housekeeping CPUs only."""
-    cpus = " ".join(map(str, specification.core_map.housekeeping))
-    return f"[Unit]\nDescription=Ironlane: beside the hot path\n\n[Slice]\nAllowedCPUs={cpus}\n"
-
-
 def system_users(specification: HostSpecification) -> str:
     """sysusers.d(5): a user per role, so that no role can touch what another owns; one group, for the rings."""
     lines = [f"g {GROUP} -"]
@@ -203,15 +205,12 @@ def runtime_folders() -> str:
     return f"d {RUN} 0750 {user_of('agent')} {GROUP} -\nd {CREDENTIALS} 0700 root root -\n"
 
 
-def unit_files(
-    specification: HostSpecification, network: HostNetwork, started: tuple[str, ...]
-) -> dict[str, str]:
+def unit_files(specification: HostSpecification, network: HostNetwork, started: tuple[str, ...]) -> dict[str, str]:
     """Path to text of all that systemd has to know of the roles. Raises ValueError as the single functions do."""
     files = {str(SYSTEM / unit_name(role)): role_unit(role, specification, network) for role in specification.roles}
     files |= {
         str(SYSTEM / HOST_CHECK): host_check_unit(specification),
         str(SYSTEM / TARGET): target(specification, started),
-        str(SYSTEM / SUPPORT_SLICE): support_slice(specification),
         "/etc/sysusers.d/ironlane.conf": system_users(specification),
         "/etc/tmpfiles.d/ironlane-roles.conf": runtime_folders(),
     }
