@@ -16,4 +16,4 @@ else:
     from stacks import cloud
     from stacks.cloud_settings import parse as cloud_settings
 
-    cloud.program(cloud_settings(raw, source))
+    cloud.program(cloud_settings(raw, source), repository_layout().artifacts)

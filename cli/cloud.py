@@ -93,8 +93,12 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
     console.print(STAND_IN, style="yellow")
     with one_operation(stack):
         stack.checkpoint.unlink(missing_ok=True)  # what a broken rehearsal left
+        stack.remote_commands.unlink(missing_ok=True)
         document = stack_document(stack, {})
         _step("up", lambda: _apply(stack, document))
+        if stack.remote_commands.exists():
+            number = len(stack.remote_commands.read_text().splitlines())
+            console.print(f"none of {number} commands on hosts was run; they are in {stack.remote_commands}")
         again = _step("preview", lambda: _preview(stack))
         if again.changed:
             raise PulumiError(f"the preview after `up` is not empty: {', '.join(again.changed)}")

@@ -34,8 +34,8 @@ from rehearsal.toolchain.pulumi_cli import Runner
 ENGINE = "hotpath"
 RELEASE = "release"
 SANITIZERS = ("address", "undefined")
-_RUNTIME_LOCK = "hotpath/_lock/runtime.txt"
-_WIRE_LOCK = "hotpath/_lock/wire.txt"
+RUNTIME_LOCK = "hotpath/_lock/runtime.txt"
+WIRE_LOCK = "hotpath/_lock/wire.txt"
 _MARKER = "installed.json"
 _PIP_TIMEOUT_S = 600
 _COMPILE_TIMEOUT_S = 1800
@@ -49,7 +49,7 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class Wheel:
-    """file is relative to the artifacts folder."""
+    """A built artifact: a wheel, or a bundle of wheels. file is relative to the artifacts folder."""
 
     version: str
     file: str
@@ -97,18 +97,22 @@ def build_wheel(layout: Layout, package: str, run: Runner, env: Mapping[str, str
     ]
     run(command, cwd=tree, env=build_env, timeout=_COMPILE_TIMEOUT_S)
     (built,) = out.glob("*.whl")
+    return keep(layout, built, built.name, built.name.split("-")[1], manifest_file(layout, package, flavour))
+
+
+def keep(layout: Layout, built: Path, name: str, version: str, manifest: Path) -> Wheel:
+    """Copies what was built below the artifacts, by its digest, and names it in the manifest."""
     sha256 = file_sha256(built)
     home = layout.artifacts / sha256
     home.mkdir(parents=True, exist_ok=True)
-    draft = home / f".{built.name}.{os.getpid()}"
+    draft = home / f".{name}.{os.getpid()}"
     shutil.copyfile(built, draft)
-    draft.replace(home / built.name)
-    wheel = Wheel(built.name.split("-")[1], f"{sha256}/{built.name}", sha256)
-    manifest = manifest_file(layout, package, flavour)
+    draft.replace(home / name)
+    kept = Wheel(version, f"{sha256}/{name}", sha256)
     draft = manifest.with_name(f".{manifest.name}.{os.getpid()}")
-    draft.write_text(json.dumps(asdict(wheel), indent=1) + "\n")
+    draft.write_text(json.dumps(asdict(kept), indent=1) + "\n")
     draft.replace(manifest)
-    return wheel
+    return kept
 
 
 def manifest_file(layout: Layout, package: str = ENGINE, flavour: str = RELEASE) -> Path:
@@ -123,8 +127,8 @@ def _same(one: Path, other: Path) -> bool:
 def build_engine(layout: Layout, wire: Wheel, run: Runner, env: Mapping[str, str]) -> Wheel:
     """Compiles the engine, strategies included. Raises what `run` raises, and BootstrapError."""
     more = {
-        _RUNTIME_LOCK: (layout.requirements / "engine.txt").read_bytes(),
-        _WIRE_LOCK: f"{wire.file} --hash=sha256:{wire.sha256}\n".encode(),
+        RUNTIME_LOCK: (layout.requirements / "engine.txt").read_bytes(),
+        WIRE_LOCK: f"{wire.file} --hash=sha256:{wire.sha256}\n".encode(),
         **strategies.contents(layout),
     }
     return build_wheel(layout, ENGINE, run, env, more)
@@ -154,7 +158,7 @@ def install_engine(layout: Layout, wheel: Path, sha256: str, run: Runner) -> Pat
         raise EngineError(f"engine wheel {wheel}: its sha256 is {found}, pinned is {sha256}: it must not run")
     with zipfile.ZipFile(wheel) as archive:
         try:
-            runtime_lock, wire_lock = archive.read(_RUNTIME_LOCK).decode(), archive.read(_WIRE_LOCK).decode()
+            runtime_lock, wire_lock = archive.read(RUNTIME_LOCK).decode(), archive.read(WIRE_LOCK).decode()
         except KeyError as error:
             raise EngineError(f"engine wheel {wheel}: {error.args[0]}: build it with the bootstrap") from None
     layout.engines.mkdir(parents=True, exist_ok=True)

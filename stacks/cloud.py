@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import ec2
@@ -9,16 +12,21 @@ from pulumi_aws import ec2
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
 from components.hot_path.engine_bucket import EngineBucket, EngineBucketArgs
+from components.hot_path.engine_bundles import EngineBundles, EngineBundlesArgs
+from components.hot_path.host_roles import roles_of
 from components.hot_path.hosts import HostPlace, HotPathHosts, HotPathHostsArgs
 from components.hot_path.instance_role import InstanceRole, InstanceRoleArgs
+from components.hot_path.rollout import Rollout, RolloutArgs, RolloutHost
+from components.hot_path.rollout_plan import RolloutTarget
 from components.network.address_plan import Tier
 from components.network.flows import Party
 from components.network.vpc import Network, NetworkArgs
 from stacks.cloud_settings import CloudSettings, HotPathSettings
+from stacks.stack_file import SettingsError
 
 
-def program(settings: CloudSettings) -> None:
-    """Registers every resource of the environment."""
+def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
+    """Registers every resource of the environment. artifacts: where this machine keeps what it has built."""
     provider = aws.Provider("aws", region=settings.aws.region, allowed_account_ids=[settings.aws.account_id])
     with_provider = pulumi.ResourceOptions(providers={"aws": provider})
     environment, protect = settings.environment, settings.protected
@@ -33,7 +41,13 @@ def program(settings: CloudSettings) -> None:
         with_provider,
     )
     network = Network("network", network_args(settings, keys), with_provider)
-    hosts = hot_path(settings, keys, network, with_provider)
+    bucket = EngineBucket(
+        "engines",
+        EngineBucketArgs(environment=environment, kms_key_arn=keys.arns[KeyUse.S3], protect=protect),
+        with_provider,
+    )
+    hosts = hot_path(settings, keys, network, bucket, with_provider)
+    roll_out(settings, bucket, hosts, artifacts, with_provider)
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
     # a changed digest: the rollout has to bring that host up to date
     pulumi.export(
@@ -62,16 +76,13 @@ def network_args(settings: CloudSettings, keys: EncryptionKeys) -> NetworkArgs:
 
 
 def hot_path(
-    settings: CloudSettings, keys: EncryptionKeys, network: Network, opts: pulumi.ResourceOptions
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    network: Network,
+    bucket: EngineBucket,
+    opts: pulumi.ResourceOptions,
 ) -> HotPathHosts:
     wanted = settings.hot_path
-    bucket = EngineBucket(
-        "engines",
-        EngineBucketArgs(
-            environment=settings.environment, kms_key_arn=keys.arns[KeyUse.S3], protect=settings.protected
-        ),
-        opts,
-    )
     role = InstanceRole(
         "hot-path-role",
         InstanceRoleArgs(
@@ -110,6 +121,69 @@ def hot_path(
 
 def host_places(wanted: HotPathSettings) -> tuple[HostPlace, ...]:
     return tuple(HostPlace(name=host.name, role=host.role, user_data="#cloud-config\n{}\n") for host in wanted.hosts)
+
+
+def roll_out(
+    settings: CloudSettings,
+    bucket: EngineBucket,
+    hosts: HotPathHosts,
+    artifacts: Path | None,
+    opts: pulumi.ResourceOptions,
+) -> Rollout:
+    wanted = settings.rollout
+    bundles = EngineBundles(
+        "engine",
+        EngineBundlesArgs(
+            environment=settings.environment,
+            bucket=bucket.name,
+            pins=(settings.engine.pin, *settings.engine.kept),
+            artifacts=artifacts,
+            must_exist=not settings.rehearsal,
+        ),
+        opts,
+    )
+    user_data = {place.name: place.user_data for place in host_places(settings.hot_path)}
+    return Rollout(
+        "rollout",
+        RolloutArgs(
+            pin=settings.engine.pin,
+            bucket=bucket.name,
+            region=settings.aws.region,
+            python=wanted.python,
+            hosts=tuple(
+                RolloutHost(
+                    target=RolloutTarget(
+                        name=host.name,
+                        role=host.role,
+                        roles=roles_of(host.role),
+                        specification_sha256=hashlib.sha256(user_data[host.name].encode()).hexdigest(),
+                    ),
+                    instance_id=host.instance_id,
+                    address=host.private_ip,
+                    host_key=wanted.host_keys.get(host.name),
+                )
+                for host in hosts.hosts.values()
+            ),
+            gates_that_may_stay_closed=wanted.gates_that_may_stay_closed,
+            user=wanted.user,
+            private_key=private_key(wanted.private_key_file),
+        ),
+        opts,
+        after=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]],
+    )
+
+
+def private_key(file: str | None) -> pulumi.Output[str] | None:
+    """Raises SettingsError when the file cannot be read."""
+    if file is None:
+        return None
+    try:
+        return pulumi.Output.secret(Path(file).expanduser().read_text())
+    except OSError as error:
+        raise SettingsError(
+            f"ironlane:rollout.private_key_file = {file!r}: {error.strerror}; without the key, leave the setting out and"
+            " load the key into an SSH agent"
+        ) from None
 
 
 def eks_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) -> EksClusterArgs:

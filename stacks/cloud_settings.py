@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from components.control_plane.addons import AddonVersions
 from components.control_plane.kube_proxy import Mode
 from components.control_plane.node_groups import NodePool, Pool
+from components.hot_path.bundle_pin import BundlePin
 from components.hot_path.host.core_map import CoreLayout, CoreMapError
 from components.hot_path.host.machines import machine
 from components.hot_path.host.roles import known_roles
@@ -18,7 +19,7 @@ from components.hot_path.host.specification import HostSpecification, HostTuning
 from components.hot_path.hosts import CpuOptions
 from components.hot_path.launch_rules import is_metal
 from components.network.flows import VenuePorts
-from stacks.stack_file import Settings, read_stack_file, validate
+from stacks.stack_file import Settings, SettingsError, read_stack_file, validate
 
 
 def _sequence(value: object) -> object:
@@ -112,6 +113,26 @@ class HotPathSettings(Settings):
                 yield f".tuning: {error}"
 
 
+class EngineSettings(Settings):
+    """pin: what runs, a rollout or a rollback in one line. kept: earlier ones that stay in the storage for the way back."""
+
+    pin: BundlePin
+    kept: Annotated[tuple[BundlePin, ...], BeforeValidator(_sequence)] = ()
+
+
+class RolloutSettings(Settings):
+    """How the deployment runner reaches the hosts, and what they need not wait for.
+
+    private_key_file: without it the key is with the runner's SSH agent. host_keys: by host, as ssh-keyscan prints them.
+    """
+
+    user: str = "ec2-user"
+    python: str = Field("python3.11", description="of the hosts' image, as the engine was built for")
+    private_key_file: str | None = None
+    host_keys: dict[str, str] = {}
+    gates_that_may_stay_closed: Texts = ()
+
+
 class EksSettings(Settings):
     version: str
     node_release: str
@@ -129,19 +150,32 @@ def _flag(value: object) -> object:
 
 
 class CloudSettings(Settings):
-    """protect: what `prod` keeps from a slip; False is the first of the two updates that take it down."""
+    """protect: what `prod` keeps from a slip; False is the first of the two updates that take it down.
+
+    rehearsal: set by the command line, never in a stack file.
+    """
 
     environment: Literal["dev", "prod"]
     protect: Annotated[bool | None, BeforeValidator(_flag)] = None
     aws: Aws
     network: NetworkSettings
     hot_path: HotPathSettings
+    engine: EngineSettings
+    rollout: RolloutSettings = RolloutSettings()
     eks: EksSettings
+    rehearsal: Annotated[bool, BeforeValidator(_flag)] = False
 
     @property
     def protected(self) -> bool:
         """Whether hosts, keys and data can be stopped, replaced or deleted at all."""
         return self.environment == "prod" if self.protect is None else self.protect
+
+    @model_validator(mode="after")
+    def _host_keys_are_of_hosts(self) -> CloudSettings:
+        strangers = sorted(set(self.rollout.host_keys) - {host.name for host in self.hot_path.hosts})
+        if strangers:
+            raise ValueError(f"rollout.host_keys: {', '.join(strangers)}: no such host in hot_path.hosts")
+        return self
 
     @model_validator(mode="after")
     def _prod_has_a_standby(self) -> CloudSettings:
@@ -157,4 +191,7 @@ def parse(raw: Mapping[str, Any], source: str) -> CloudSettings:
 
 def from_file(path: Path) -> CloudSettings:
     """Raises SettingsError."""
-    return parse(read_stack_file(path), path.name)
+    raw = read_stack_file(path)
+    if "rehearsal" in raw:
+        raise SettingsError(f"{path.name}: ironlane:rehearsal: only `make rehearse` sets it; remove it")
+    return parse(raw, path.name)

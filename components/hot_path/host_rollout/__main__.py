@@ -1,0 +1,7 @@
+"""`python -m host_rollout COMMAND`."""
+
+import sys
+
+from .command import main
+
+sys.exit(main())
