@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from components.hot_path.host.roles import ROLES
 from components.hot_path.host.specification import KERNEL_ARGUMENTS_FILE
 from components.hot_path.host.templates import template
 from components.hot_path.launch_rules import USER_DATA_LIMIT_BYTES
@@ -29,20 +30,17 @@ FILES_TAG = "ironlane:host-files"
 PIN_TAG = "ironlane:engine-pin"
 HOST_PYTHON = "3.11"  # of the image; the engine bundle is built for it
 FIRST_BOOT = "/usr/local/sbin/ironlane-first-boot"
-APPLY = "/usr/local/lib/ironlane/apply-host"
-ROLES_FILE = "/etc/ironlane/host-roles"
 REBOOT_MARK = "/run/ironlane-reboot"
 
 
 def first_boot_script() -> str:
-    """Shell: fetches and checks everything, then installs, writes, applies, and asks for the reboot."""
+    """Shell: fetches and checks everything, then installs, writes, and asks for the reboot."""
     return template(
         "first-boot.sh",
         python=HOST_PYTHON,
         files_tag=FILES_TAG,
         pin_tag=PIN_TAG,
-        roles_file=ROLES_FILE,
-        apply=APPLY,
+        roles=",".join(ROLES),
         reboot_mark=REBOOT_MARK,
     )
 

@@ -12,7 +12,8 @@ from pathlib import PurePath
 
 from pydantic import BaseModel, ConfigDict
 
-from components.hot_path.cloud_init import APPLY, ROLES_FILE, apply_script
+from components.hot_path.cloud_init import apply_script
+from components.hot_path.host_rollout.configure import APPLY
 from components.hot_path.host.specification import HostSpecification
 from components.hot_path.role_config import SECRETS, RoleInputs, composite_config, role_config
 from components.hot_path.roles import DATA, ETC, RUN, SHM_PREFIX, credential, role_file
@@ -65,7 +66,6 @@ def host_files(
         unit_files(specification, network, started),
         role_files(specification.roles, inputs),
         {
-            ROLES_FILE: ",".join(specification.roles) + "\n",
             APPLY: apply_script(specification.enabled_units, specification.masked_units),
         },
     )

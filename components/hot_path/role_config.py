@@ -12,7 +12,6 @@ from components.hot_path.roles import CANCEL_DEADLINE_MS, HOT_ROLES
 
 ORDER_USER = "ROUTER"
 FIRM = "IRON"
-NATS_USER = "agent"
 # secrets: what a role has to know, by the name under which it is kept
 ORDER_ENTRY, NATS_AGENT = "order-entry", "nats-agent"
 SECRETS: dict[str, tuple[str, ...]] = {
@@ -86,6 +85,7 @@ class RoleInputs(_Frozen):
     limits: PreTradeLimits
     agent_http: Endpoint
     nats_urls: tuple[str, ...] = Field(min_length=1)
+    nats_user: str = "agent"
     secrets: dict[str, PurePath]
 
 
@@ -157,7 +157,7 @@ def _agent(inputs: RoleInputs) -> dict[str, Any]:
         "http": inputs.agent_http.model_dump(),
         "nats": {
             "servers": list(inputs.nats_urls),
-            "user": NATS_USER,
+            "user": inputs.nats_user,
             "password_file": str(inputs.secrets[NATS_AGENT]),
         },
         "limits": inputs.limits.model_dump(),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from components.hot_path.host.partition import SLICE as HOT_SLICE
 from components.hot_path.host.specification import HostSpecification
-from components.hot_path.role_config import SECRETS
+from components.hot_path.role_config import NATS_AGENT, ORDER_ENTRY, SECRETS
 from components.hot_path.roles import (
     CREDENTIALS,
     CURRENT,
@@ -38,6 +38,12 @@ HOST_CHECK = "ironlane-host-check.service"
 SUPPORT_SLICE = "system.slice"
 START_LIMIT = 5
 HOST_CHECK_TIMEOUT_S = 60
+BUS_LEAF = "ironlane-nats-leaf.service"
+# root's files, out of which each unit gets a copy of what it names and of nothing else
+CREDENTIAL_FILES = {
+    ORDER_ENTRY: CREDENTIALS / ORDER_ENTRY,
+    NATS_AGENT: ETC / "nats-leaf" / "agent.password",  # made on the host, where the leaf node's own login is made
+}
 
 _DESCRIPTIONS = {
     "venue": "exchange: matching engine, feed, order entry",
@@ -118,11 +124,15 @@ def role_service(role: str, specification: HostSpecification, network: HostNetwo
         cancel_deadline_ms=cancel_deadline_ms(role),
         start_timeout_s=_START_TIMEOUT_S.get(role, 30),
         requires=(HOST_CHECK,),
-        after=("network-online.target", *(unit_name(other) for other in _AFTER.get(role, ()))),
+        after=(
+            "network-online.target",
+            *((BUS_LEAF,) if role == "agent" else ()),
+            *(unit_name(other) for other in _AFTER.get(role, ())),
+        ),
         conflicts=tuple(unit_name(part) for part in parts) if role == "composite" else (),
         part_of=TARGET,
         network=_network(role, parts, network),
-        credentials={name: str(CREDENTIALS / name) for name in names},
+        credentials={name: str(CREDENTIAL_FILES[name]) for name in names},
         state_directory=f"ironlane/{role}",
         writable=(str(RUN),) if role == "agent" else (),  # the kill file is the agent's to make, a strategy's never
         lock_memory=pinned,

@@ -72,7 +72,6 @@ def test_the_document_is_what_the_rollout_writes() -> None:
     assert json.loads(found.document) == found.files
     assert files().document == found.document
     assert all(path.startswith(("/etc/", "/usr/local/lib/ironlane/")) for path in found.files)
-    assert found.files["/etc/ironlane/host-roles"] == "feed-handler,strategy,order-router,agent\n"
 
 
 def test_no_secret_is_in_any_file() -> None:

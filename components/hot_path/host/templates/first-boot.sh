@@ -55,7 +55,6 @@ fetch "$files" "$files_sha256" "$work/files.json"
 fetch "$engine" "$engine_sha256" "$work/engine.zip"
 
 "$python" "$work/engine.zip" install --bundle "$work/engine.zip" --sha256 "$engine_sha256"
-"$python" "$work/engine.zip" configure <"$work/files.json"
-"$python" "$work/engine.zip" switch --sha256 "$engine_sha256" --roles "$(cat "$root@roles_file@")"
-/bin/sh "$root@apply@" "$root"
+"$python" "$work/engine.zip" switch --sha256 "$engine_sha256" --roles @roles@
+"$python" "$work/engine.zip" configure --specification "$files_sha256" <"$work/files.json"
 : >"$root@reboot_mark@"
