@@ -39,7 +39,7 @@ kill: ## cancel everything, refuse new orders until re-armed (REASON="why")
 rearm: ## clear a kill, after a look at why (REASON="why")
 	@$(CLI) rearm --reason "$$REASON"
 
-engine: ## build the engine with your strategies in it (STRATEGIES=folder: remembered; none: forgotten)
+engine: ## the engine with your strategies in it, and its bundle for trading hosts (STRATEGIES=folder: remembered; none: forgotten)
 	@$(PYTHON) -m cli engine $(if $(STRATEGIES),--strategies "$(STRATEGIES)")
 
 backtest: ## a strategy by the engine's own code (STRATEGY=module:Class REPLAY=file OUT=folder ARGS="more options")

@@ -23,7 +23,7 @@ from cli.pulumi import (
     run,
     stack_document,
 )
-from stacks.cloud_settings import from_file
+from stacks.cloud_settings import CloudSettings, from_file
 from stacks.stack_file import SettingsError, read_stack_file
 
 STAND_IN = "The cloud is a stand-in: nothing is asked of AWS, and capacity, quotas and permissions are not checked."
@@ -58,7 +58,7 @@ def counts(metadata: Event) -> bool:
 
 def preview(stack: Stack, args: argparse.Namespace) -> int:
     """With credentials against the real state and providers, else as a rehearsal."""
-    from_file(stack.file)  # errors are about the user's own file
+    _tell_bundle(stack, from_file(stack.file))  # errors are about the user's own file
     if not has_credentials(os.environ):
         stack = replace(stack, rehearsal=True)
         console.print(f"{STAND_IN} (no AWS credentials found)", style="yellow")
@@ -71,7 +71,7 @@ def preview(stack: Stack, args: argparse.Namespace) -> int:
 
 def up(stack: Stack, args: argparse.Namespace) -> int:
     """The real thing. Raises SettingsError without credentials."""
-    from_file(stack.file)
+    _tell_bundle(stack, from_file(stack.file))
     if not has_credentials(os.environ):
         raise SettingsError(
             f"stack {stack.name} is on AWS and there are no AWS credentials; set AWS_PROFILE, or try it out with"
@@ -88,7 +88,7 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
     """up, a preview that must find nothing to change, protection off, destroy: by the real engine."""
     if not is_cloud(stack):
         raise SettingsError(f"stack {stack.name} runs on this machine: `make up` is the real thing")
-    from_file(stack.file)
+    _tell_bundle(stack, from_file(stack.file))
     stack = replace(stack, rehearsal=True)
     console.print(STAND_IN, style="yellow")
     with one_operation(stack):
@@ -106,6 +106,16 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
         _step("protection off", lambda: _apply(stack, document))
         _step("destroy", lambda: run(stack, "destroy", _nothing, counts=counts))
     return 0
+
+
+def _tell_bundle(stack: Stack, settings: CloudSettings) -> None:
+    pin = settings.engine.pin
+    if not (stack.layout.artifacts / pin.path).exists():
+        console.print(
+            f"engine {pin.version}, sha256 {pin.sha256[:12]}: its bundle is not on this machine. A preview and a rehearsal"
+            " need only the pin; an `up` that has to upload it needs the file, see `make engine`",
+            style="yellow",
+        )
 
 
 def _step(title: str, action: Callable[[], Outcome]) -> Outcome:

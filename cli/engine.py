@@ -243,7 +243,7 @@ def _own_imports(env: Mapping[str, str] | None) -> dict[str, str]:
     return {k: v for k, v in (os.environ if env is None else env).items() if k not in ("PYTHONPATH", "PYTHONHOME")}
 
 
-def _run_quietly(
+def run_quietly(
     command: Sequence[str],
     *,
     cwd: Path | None = None,
@@ -251,6 +251,7 @@ def _run_quietly(
     timeout: float,
     tries: int = 1,
 ) -> str:
+    """What it printed. Raises EngineError, with all of it, when it fails."""
     for attempt in range(1, tries + 1):
         try:
             done = subprocess.run(
@@ -281,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(problems) if problems else f"engine {options.sha256}: as built")
         return 1 if problems else 0
     try:
-        print(install_engine(layout, options.wheel.resolve(), options.sha256, _run_quietly))
+        print(install_engine(layout, options.wheel.resolve(), options.sha256, run_quietly))
     except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

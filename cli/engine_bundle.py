@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class Locked:
 
 
 def build_bundle(layout: Layout, run: Runner, env: Mapping[str, str]) -> Wheel:
-    """Puts the bundle of the engine that was built last below the artifacts. Raises EngineError and what `run` raises."""
+    """Puts the bundle of the engine that was built last below the artifacts. Raises EngineError, and what run raises."""
     engine = read_manifest(layout)
     if engine is None:
         raise EngineError("no engine has been built: `python3 -m cli.bootstrap ensure` builds it")
@@ -85,7 +85,8 @@ def build_bundle(layout: Layout, run: Runner, env: Mapping[str, str]) -> Wheel:
     draft = layout.artifacts / f".{NAME}-{engine.version}.{os.getpid()}.zip"
     try:
         write_archive(draft, content)
-        return keep(layout, draft, f"{NAME}-{engine.version}.zip", engine.version, layout.artifacts / f"{MANIFEST}.json")
+        manifest = layout.artifacts / f"{MANIFEST}.json"
+        return keep(layout, draft, f"{NAME}-{engine.version}.zip", engine.version, manifest)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -140,7 +141,7 @@ def _fetch(
         version = f"{interpreter[2]}.{interpreter[3:]}"
         run(
             [
-                *(str(layout.venv_python), "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet"),
+                *(str(layout.venv_python), "-m", "pip", "download", "--disable-pip-version-check", "--no-input"),
                 *("--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(draft)),
                 *("--python-version", version, "--implementation", interpreter[:2], "--abi", abi, *places),
                 *("--requirement", str(draft / "lock.txt")),
@@ -160,7 +161,8 @@ def _fetch(
 
 
 def _lock_line(package: Locked) -> str:
-    return f"{package.name}=={package.version}" + "".join(f" --hash=sha256:{each}" for each in sorted(package.hashes)) + "\n"
+    hashes = "".join(f" --hash=sha256:{each}" for each in sorted(package.hashes))
+    return f"{package.name}=={package.version}{hashes}\n"
 
 
 def _tags(wheel: str) -> tuple[str, str, str]:
@@ -188,7 +190,3 @@ def _manifest(version: str, engine: str, installer: str, content: Mapping[str, b
         "files": sbom.digests(content),
     }
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-
-
-def described(bundle: Wheel, names: Sequence[str]) -> str:
-    return f"bundle {bundle.version}, sha256 {bundle.sha256}, {len(names)} members"

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cli import bench, bench_gate, checks, control, fuzz, logs, platform, reconcile, session, status, strategy
+from cli.engine import EngineError
 from cli.paths import Layout, repository_layout
 from cli.platform import PlatformError
 from cli.preflight import PreflightError
@@ -110,7 +111,9 @@ def main(arguments: list[str]) -> int:
     try:
         handler: Handler = args.handler
         return handler(stack, args)
-    except (SettingsError, PreflightError, PulumiError, ServiceError, PlatformError, NotReadyError) as error:
+    except (
+        SettingsError, PreflightError, PulumiError, ServiceError, PlatformError, NotReadyError, EngineError,
+    ) as error:  # fmt: skip
         print(f"error: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # `make logs | head`

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from cli import engine_process, strategies
-from cli.engine import read_manifest
+from cli.engine import read_manifest, run_quietly
 from cli.paths import Layout
 
 DEFAULT_ROWS = "20000"
@@ -19,7 +20,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def engine(layout: Layout, args: argparse.Namespace) -> int:
-    """Everything was done before: the bootstrap built what was due."""
+    """The bootstrap built what was due; from it the bundle that trading hosts install. Raises EngineError."""
     built = read_manifest(layout)
     assert built is not None, "the bootstrap ran before"
     print(f"engine {built.version}, sha256 {built.sha256}")
@@ -27,6 +28,12 @@ def engine(layout: Layout, args: argparse.Namespace) -> int:
         if path.suffix in (".pyx", ".py") and path.name != "__init__.py":
             module = ".".join((strategies.PACKAGE, *name.rpartition(".")[0].split("/")))
             print(f"  {module}  ({path})")
+    # reads package metadata with libraries that nothing else needs
+    from cli.engine_bundle import build_bundle
+
+    bundle = build_bundle(layout, run_quietly, os.environ)
+    print(f"bundle {layout.artifacts / bundle.file}")
+    print(f"to roll it out, in Pulumi.prod.yaml: pin: {{ version: {bundle.version}, sha256: {bundle.sha256} }}")
     return 0
 
 

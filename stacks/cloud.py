@@ -142,7 +142,7 @@ def roll_out(
         ),
         opts,
     )
-    user_data = {place.name: place.user_data for place in host_places(settings.hot_path)}
+    document = "{}\n"
     return Rollout(
         "rollout",
         RolloutArgs(
@@ -156,8 +156,9 @@ def roll_out(
                         name=host.name,
                         role=host.role,
                         roles=roles_of(host.role),
-                        specification_sha256=hashlib.sha256(user_data[host.name].encode()).hexdigest(),
+                        specification_sha256=hashlib.sha256(document.encode()).hexdigest(),
                     ),
+                    document=document,
                     instance_id=host.instance_id,
                     address=host.private_ip,
                     host_key=wanted.host_keys.get(host.name),
@@ -168,8 +169,10 @@ def roll_out(
             user=wanted.user,
             private_key=private_key(wanted.private_key_file),
         ),
-        opts,
-        after=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]],
+        pulumi.ResourceOptions(
+            providers=opts.providers,
+            depends_on=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]],
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import reset_options
+from pulumi.runtime.settings import SETTINGS, reset_options
 from pulumi.runtime.stack import run_pulumi_func
 
 
@@ -32,6 +32,7 @@ class Resource:
     aliases: tuple[str, ...]
     delete_before_replace: bool
     provider: str
+    hooks: tuple[str, ...]  # such as before_create
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Recording:
 _COMPUTED: dict[str, dict[str, Any]] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
     "aws:ec2/placementGroup:PlacementGroup": {"placementGroupId": "pg-0123456789abcdef0"},
+    "aws:ec2/instance:Instance": {"privateIp": "10.0.0.10"},
+    "aws:s3/bucket:Bucket": {"bucket": "bucket-test"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
     "aws:eks/cluster:Cluster": {"endpoint": "https://eks.test", "certificateAuthority": {"data": "Y2E="}},
 }
@@ -98,6 +101,12 @@ class _Echo(mocks.Mocks):
         raise AssertionError(f"unexpected invoke {args.token}")
 
 
+class _Callbacks:
+    """Takes hooks as the engine would, and never calls them: what they do has tests of its own."""
+
+    def register_resource_hook(self, hook: object) -> None: ...
+
+
 class _Monitor(mocks.MockMonitor):
     def __init__(self) -> None:
         super().__init__(_Echo())
@@ -121,6 +130,7 @@ class _Monitor(mocks.MockMonitor):
                 aliases=tuple(str(alias) for alias in request.aliases),
                 delete_before_replace=request.deleteBeforeReplace,
                 provider=request.provider,
+                hooks=tuple(field.name for field, names in request.hooks.ListFields() if names),
             )
             with self.lock:
                 if any(r.urn == urn for r in self.seen):
@@ -136,6 +146,7 @@ def deploy(program: Callable[[], None], stack: str = "test", preview: bool = Fal
     monitor = _Monitor()
     try:
         mocks.set_mocks(_Echo(), project="ironlane", stack=stack, preview=preview, monitor=monitor)
+        SETTINGS.callbacks = _Callbacks()
 
         async def run() -> None:
             await run_pulumi_func(program)

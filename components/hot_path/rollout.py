@@ -8,31 +8,43 @@ taken back runs through every step that may have changed something.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_command import remote
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.hot_path.bundle_pin import BundlePin
 from components.hot_path.rollout_plan import Action, RolloutTarget, Step, plan
 from components.inputs import Text
 from components.options import child_options
 
-DIAL_TRIES = 30  # a host that has just been made, or is restarting
+DIAL_TRIES = 10
+BOOT_TRIES = 240  # some seconds each: a metal host that has just been made boots twice
 
 
 class RolloutHost(BaseModel):
-    """files: of the host specification, content by path. host_key: known to be the host's; None takes any."""
+    """document: the host's files, JSON, text by path; its sha256 is the target's specification.
+
+    host_key: known to be the host's; None takes any.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     target: RolloutTarget
     instance_id: Text
     address: Text
+    document: str
     host_key: str | None = None
-    files: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _is_what_the_target_names(self) -> RolloutHost:
+        found = hashlib.sha256(self.document.encode()).hexdigest()
+        if found != self.target.specification_sha256:
+            raise ValueError(
+                f"host {self.target.name}: the sha256 of its files is {found},"
+                f" its target says {self.target.specification_sha256}"
+            )
+        return self
 
 
 class RolloutArgs(BaseModel):
@@ -55,14 +67,8 @@ class Rollout(pulumi.ComponentResource):
 
     done: pulumi.Resource
 
-    def __init__(
-        self,
-        name: str,
-        args: RolloutArgs,
-        opts: pulumi.ResourceOptions | None = None,
-        after: Sequence[pulumi.Resource] = (),
-    ) -> None:
-        """after: what has to be there before the first step, such as the hosts and the uploaded bundle."""
+    def __init__(self, name: str, args: RolloutArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """opts.depends_on: what has to be there before the first step: the hosts, and the bundle in its place."""
         super().__init__("ironlane:hot_path:Rollout", name, {}, opts)
         self._name = name
         self._args = args
@@ -74,7 +80,7 @@ class Rollout(pulumi.ComponentResource):
             python=args.python,
             allowed=args.gates_that_may_stay_closed,
         )
-        before: Sequence[pulumi.Resource] = after
+        before: list[pulumi.Resource] = []
         last_of: dict[str, remote.Command] = {}
         for step in steps:
             command = self._step(step, hosts[step.host], last_of.get(step.host), child_options(self, opts, before))
@@ -99,10 +105,10 @@ class Rollout(pulumi.ComponentResource):
                 user=args.user,
                 private_key=key,
                 host_key=host.host_key,
-                dial_error_limit=DIAL_TRIES,
+                dial_error_limit=BOOT_TRIES if step.action is Action.INSTALL else DIAL_TRIES,
             ),
             create=command,
-            stdin=json.dumps(dict(host.files), sort_keys=True) if step.action is Action.CONFIGURE else None,
+            stdin=host.document if step.action is Action.CONFIGURE else None,
             # the host's SSH server takes no variables
             add_previous_output_in_env=False,
             triggers=[

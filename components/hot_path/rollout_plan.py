@@ -19,6 +19,8 @@ ENGINES = "/opt/ironlane/engines"
 BUNDLES = "/var/lib/ironlane/bundles"
 # whoever holds an order session; two hosts that do on one venue account would cut each other off
 SESSION_ROLES = frozenset({"order-router", "composite"})
+# drained on every host: on a standby that was the active before, this is what hands the session over
+ORDER_ROLES = ("strategy", "order-router", "composite")
 _CLOUD_INIT_S = 900
 _FETCH_S = 300
 _MARGIN_S = 60
@@ -36,15 +38,16 @@ class Action(StrEnum):
 
 # what the host's services notice; the other actions leave them alone
 DISTURBING = frozenset({Action.CONFIGURE, Action.DRAIN, Action.SWITCH, Action.RECONCILE})
+# installed while the host still trades, so that the pause is short; nothing else before its orders are gone
 STANDBY_ACTIONS = (
     Action.INSTALL,
+    Action.DRAIN,
     Action.CONFIGURE,
     Action.HOST_CHECK,
     Action.WARM_UP,
     Action.SWITCH,
     Action.RECONCILE,
 )
-# installed while it still trades, so that the pause is short; nothing is written before its orders are gone
 ACTIVE_ACTIONS = (
     Action.INSTALL,
     Action.DRAIN,
@@ -55,7 +58,7 @@ ACTIVE_ACTIONS = (
 )
 LIMIT_S = {
     Action.INSTALL: 300,  # of which the wait for a host's first boot and the transfer are no part
-    Action.CONFIGURE: 60,
+    Action.CONFIGURE: 240,
     Action.HOST_CHECK: 60,
     Action.WARM_UP: 120,
     Action.DRAIN: 60,
@@ -65,7 +68,7 @@ LIMIT_S = {
 
 
 class RolloutTarget(BaseModel):
-    """One host. roles: that run on it. specification_sha256: of the files that `configure` brings there."""
+    """One host. roles: that the rollout starts there. specification_sha256: of the files that `configure` brings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -148,7 +151,7 @@ def broken_rules(steps: Sequence[Step]) -> list[str]:
     """Every rule of a rollout that this order of steps breaks; empty when it is safe.
 
     - The active is not disturbed before every standby is reconciled, and no standby once the active is.
-    - An engine is switched to only where it is installed; on the active after the drain, with nothing disturbed before.
+    - An engine is switched to only where it is installed, and after the drain; before that no host is disturbed.
     - The last step of every host is its reconciliation, after a host check.
     """
     problems = []
@@ -168,10 +171,9 @@ def broken_rules(steps: Sequence[Step]) -> list[str]:
             problems.append(f"{host}: switched to an engine that is not installed before")
         if not _in_order(actions, Action.HOST_CHECK, Action.RECONCILE):
             problems.append(f"{host}: roles are started without a host check before")
-        if own[0].role == "active":
-            first = next((action for action in actions if action in DISTURBING), None)
-            if first is not Action.DRAIN:
-                problems.append(f"{host}: {first.value if first else 'nothing'} before the drain of the active host")
+        first = next((action for action in actions if action in DISTURBING), None)
+        if first is not Action.DRAIN:
+            problems.append(f"{host}: {first.value if first else 'nothing'} before the drain")
     return problems
 
 
@@ -191,11 +193,17 @@ def _command(
         return _install(pin, region, python)
     words = ["sudo", f"{ENGINES}/{pin.sha256}/bin/python", "-I", "-m", "host_rollout"]
     words.append("check" if action is Action.HOST_CHECK else action.value)
-    if action is not Action.CONFIGURE:
-        words += ["--sha256", pin.sha256, "--limit", str(LIMIT_S[action])]
-    if action in (Action.CONFIGURE, Action.DRAIN):
+    # a standby is always looked at; on the active, nothing is stopped when nothing is to change
+    skips = action is Action.DRAIN and host.role == "active"
+    if action not in (Action.CONFIGURE, Action.DRAIN) or skips:
+        words += ["--sha256", pin.sha256]
+    if action is Action.CONFIGURE or skips:
         words += ["--specification", host.specification_sha256]
-    if action in (Action.DRAIN, Action.SWITCH, Action.RECONCILE):
+    if action is not Action.CONFIGURE:
+        words += ["--limit", str(LIMIT_S[action])]
+    if action is Action.DRAIN:
+        words += ["--roles", ",".join(ORDER_ROLES)]
+    if action in (Action.SWITCH, Action.RECONCILE):
         words += ["--roles", ",".join(host.roles)]
     if action is Action.RECONCILE:
         for gate in allowed:
@@ -208,9 +216,12 @@ def _install(pin: BundlePin, region: str, python: str) -> str:
     """Nothing of the bundle is run before its digest was compared with the pin. The bucket's name is one more word."""
     bundle = f"{BUNDLES}/{pin.sha256}.zip"
     script = f"""\
-timeout {_CLOUD_INIT_S} cloud-init status --wait >/dev/null || [ $? -eq 2 ]
+timeout {_CLOUD_INIT_S} cloud-init status --wait >/dev/null || [ $? -eq 2 ] || {{
+    echo "the first boot of this host has failed, or is not over: cloud-init status --long" >&2
+    exit 1
+}}
 mkdir -p {BUNDLES}
-pinned() {{ echo "{pin.sha256}  $1" | sha256sum --check --strict --status; }}
+pinned() {{ echo "{pin.sha256}  $1" | sha256sum --check --strict --status 2>/dev/null; }}
 if ! pinned {bundle}; then
     timeout {_FETCH_S} aws --region {shlex.quote(region)} s3 cp --only-show-errors "s3://$1/{pin.key}" {bundle}.part
     pinned {bundle}.part || {{ echo "{bundle}.part: not the pinned bundle; it must not run" >&2; exit 1; }}

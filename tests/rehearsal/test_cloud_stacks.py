@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,6 +115,50 @@ def test_one_more_operator_network_adds_rules_and_touches_no_host(prod: Rehearse
     assert (outcome.updated, outcome.replaced, outcome.deleted) == ([], [], [])
     assert "network-groups-operators-to-hot-path-tcp-22-in-10.9.0.0-16" in outcome.created
     assert not [name for name in outcome.created if name.startswith("hot-path-")]
+
+
+STEPS = [
+    *(
+        f"rollout-hot-b-{each}"
+        for each in ("install", "drain", "configure", "host-check", "warm-up", "switch", "reconcile")
+    ),
+    *(f"rollout-hot-a-{each}" for each in ("install", "drain", "configure", "switch", "host-check", "reconcile")),
+]
+OLD_PIN = {"version": "0.1.0", "sha256": "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"}
+NEW_PIN = {"version": "0.2.0", "sha256": "ab" * 32}
+
+
+def test_another_engine_pin_changes_rollout_steps_alone_the_standby_before_the_active(prod: Rehearsed) -> None:
+    outcome = prod.preview(_set("engine", pin=NEW_PIN, kept=[OLD_PIN]))
+    assert outcome.replaced == STEPS
+    assert outcome.created == ["engine-abababababab"], "its bundle; that of before stays"
+    assert (outcome.updated, outcome.deleted) == ([], [])
+
+
+def test_another_way_to_the_hosts_repeats_no_step_as_a_new_one(prod: Rehearsed) -> None:
+    """Each command is run again and finds everything in place; the drain stops nothing then."""
+    outcome = prod.preview(_set("rollout", user="deploy"))
+    assert outcome.updated == STEPS
+    assert (outcome.created, outcome.replaced, outcome.deleted) == ([], [], [])
+
+
+def test_a_rollout_and_the_way_back_run_in_order_on_one_host_at_a_time(prod: Rehearsed) -> None:
+    stack = prod.stack()
+    assert stack.remote_commands.exists(), "`up` rolled out the first engine"
+    for pin, kept in ((NEW_PIN, [OLD_PIN]), (OLD_PIN, [NEW_PIN])):
+        stack.remote_commands.unlink()
+        changed = prod.stack(_set("engine", pin=pin, kept=kept))
+        outcome = cloud._apply(changed, stack_document(changed, {}))
+        assert outcome.replaced == STEPS
+        ran = [json.loads(line) for line in stack.remote_commands.read_text().splitlines()]
+        assert [each["name"] for each in ran] == STEPS
+        assert sum(str(pin["sha256"]) in each["command"] for each in ran) == len(STEPS)
+        hosts = [each["host"] for each in ran]
+        assert hosts == sorted(hosts, key=hosts.index), "never back to a host that is done"
+        assert len(set(hosts)) == 2
+    assert prod.preview(_set("engine", pin=OLD_PIN, kept=[NEW_PIN])).changed == []
+    stack = prod.stack()
+    cloud._apply(stack, stack_document(stack, {}))
 
 
 def test_a_settings_error_never_reaches_the_engine(prod: Rehearsed) -> None:

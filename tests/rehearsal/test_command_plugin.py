@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -29,6 +30,7 @@ from rehearsal.plugins.command.provider import CommandProvider
 from rehearsal.plugins.command.redact import Redactor
 from rehearsal.plugins.differences import Change, differences
 from rehearsal.toolchain.command_plugin import stand_in_directory
+from rehearsal.toolchain.environment import REHEARSAL_RECORD
 
 URN = "urn:pulumi:s::p::command:local:Command::thing"
 REMOTE_URN = "urn:pulumi:s::p::my:Component$command:remote:Command::far"
@@ -253,6 +255,85 @@ def test_remote_commands_are_refused_clearly(service: SimpleNamespace) -> None:
     assert "command:remote:Command needs the real plugin" in failure.reason
     with pytest.raises(AbortedError, match="needs the real plugin"):
         service.provider.Create(provider_pb2.CreateRequest(urn=REMOTE_URN), service.context)
+
+
+@pytest.fixture
+def rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    record = tmp_path / "log" / "remote.jsonl"
+    monkeypatch.setenv(REHEARSAL_RECORD, str(record))
+    log = Log()
+    return SimpleNamespace(
+        provider=CommandProvider(log),
+        log=log,
+        context=Context(),
+        ran=lambda: [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else [],
+    )
+
+
+def far(rehearsal: SimpleNamespace, operation: str, inputs: dict[str, Any], preview: bool = False) -> dict[str, Any]:
+    news = props.to_struct(inputs)
+    if operation == "create":
+        request = provider_pb2.CreateRequest(urn=REMOTE_URN, properties=news, preview=preview)
+        return props.from_struct(rehearsal.provider.Create(request, rehearsal.context).properties)
+    request = provider_pb2.UpdateRequest(id="x", urn=REMOTE_URN, olds=news, news=news, preview=preview)
+    return props.from_struct(rehearsal.provider.Update(request, rehearsal.context).properties)
+
+
+def test_a_rehearsal_writes_down_what_would_run_where_and_runs_nothing(
+    rehearsal: SimpleNamespace, tmp_path: Path
+) -> None:
+    connection = {"host": "10.0.0.1", "user": "deploy", "privateKey": "PRIVATE-KEY"}
+    witness = tmp_path / "witness"
+    inputs = {"connection": props.secret(connection), "create": f"touch {witness}; echo PRIVATE-KEY", "stdin": "{}"}
+    assert far(rehearsal, "create", inputs, preview=True)["stdout"] == props.UNKNOWN
+    assert rehearsal.ran() == []
+    outputs = far(rehearsal, "create", inputs)
+    assert (outputs["stdout"], outputs["connection"]) == ("", props.secret(connection))
+    far(rehearsal, "update", inputs)
+    far(rehearsal, "update", {**inputs, "update": "echo again"})
+    rehearsal.provider.Delete(
+        provider_pb2.DeleteRequest(id="x", urn=REMOTE_URN, properties=props.to_struct(inputs)), rehearsal.context
+    )
+    ran = rehearsal.ran()
+    assert [(each["operation"], each["command"]) for each in ran] == [
+        ("create", f"touch {witness}; echo [secret]"),
+        ("update", f"touch {witness}; echo [secret]"),
+        ("update", "echo again"),
+    ]
+    assert {(each["name"], each["host"], each["user"]) for each in ran} == {("far", "10.0.0.1", "deploy")}
+    assert not witness.exists()
+    assert all(line.startswith("stand-in, not run: on 10.0.0.1 as deploy: ") for line in rehearsal.log.lines)
+
+
+def test_triggers_replace_a_remote_command_and_a_new_connection_updates_it(rehearsal: SimpleNamespace) -> None:
+    old = {"connection": props.secret({"host": "10.0.0.1"}), "create": "x", "triggers": ["a", "id-1"]}
+
+    def change(**news: Any) -> Any:
+        request = provider_pb2.DiffRequest(
+            id="x", urn=REMOTE_URN, old_inputs=props.to_struct(old), news=props.to_struct({**old, **news})
+        )
+        return rehearsal.provider.Diff(request, rehearsal.context)
+
+    assert change().changes == provider_pb2.DiffResponse.DIFF_NONE
+    assert list(change(triggers=["b", "id-1"]).replaces) == ["triggers"]
+    assert list(change(triggers=["a", props.UNKNOWN]).replaces) == ["triggers"], "the id of a step that repeats"
+    moved = change(connection=props.secret({"host": "10.0.0.2"}))
+    assert (list(moved.diffs), list(moved.replaces)) == (["connection"], [])
+
+
+def test_a_connection_is_checked_and_secret_as_a_whole(rehearsal: SimpleNamespace) -> None:
+    def check_far(**inputs: Any) -> Any:
+        request = provider_pb2.CheckRequest(urn=REMOTE_URN, news=props.to_struct(inputs))
+        return rehearsal.provider.Check(request, rehearsal.context)
+
+    good = check_far(create="x", connection={"host": "10.0.0.1"})
+    assert not good.failures
+    assert props.from_struct(good.inputs)["connection"] == props.secret({"host": "10.0.0.1"})
+    bad = check_far(create=True, connection={"hots": "10.0.0.1", "port": "22", "proxy": {}}, dir="/tmp")
+    assert {failure.property for failure in bad.failures} == {
+        "create", "dir", "connection.host", "connection.hots", "connection.port", "connection.proxy.host",
+    }  # fmt: skip
+    assert [failure.property for failure in check_far(create="x").failures] == ["connection"]
 
 
 def test_run_function(service: SimpleNamespace) -> None:

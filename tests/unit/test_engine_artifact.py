@@ -60,8 +60,8 @@ def clone(folder: Path) -> Layout:
 
 def build(layout: Layout, env: Mapping[str, str] | None = None, wire: Wheel | None = None) -> Wheel:
     env = dict(os.environ if env is None else env)
-    wire = wire or build_wheel(layout, "wire", engine._run_quietly, env, {})
-    return build_engine(layout, wire, engine._run_quietly, env)
+    wire = wire or build_wheel(layout, "wire", engine.run_quietly, env, {})
+    return build_engine(layout, wire, engine.run_quietly, env)
 
 
 def hotpath(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -86,12 +86,12 @@ def test_artifact_from_build_to_installation(tmp_path: Path) -> None:
     assert "core.pyx" not in names
     assert "core.c " not in names
 
-    home = install_engine(here, file, wheel.sha256, engine._run_quietly)
+    home = install_engine(here, file, wheel.sha256, engine.run_quietly)
     assert home == here.engine(wheel.sha256)
     assert hotpath(home, "1").stdout == "20\n"
     assert verify_engine(here, wheel.sha256) == []
     file.write_bytes(b"gone")
-    assert install_engine(here, file, wheel.sha256, engine._run_quietly) == home, "installed already"
+    assert install_engine(here, file, wheel.sha256, engine.run_quietly) == home, "installed already"
 
     (installed,) = home.rglob("hotpath/cli.py")
     installed.write_text(CLI + "# tampered\n")
@@ -110,16 +110,16 @@ def test_a_wheel_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "x.whl"
     wheel.write_bytes(b"something else")
     with pytest.raises(EngineError, match="must not run"):
-        install_engine(layout, wheel, "0" * 64, engine._run_quietly)
+        install_engine(layout, wheel, "0" * 64, engine.run_quietly)
     assert not layout.engines.exists()
     with pytest.raises(EngineError, match="bootstrap ensure"):
-        install_engine(layout, tmp_path / "none.whl", "0" * 64, engine._run_quietly)
+        install_engine(layout, tmp_path / "none.whl", "0" * 64, engine.run_quietly)
 
 
 def test_debug_flavour_checks_bounds(tmp_path: Path) -> None:
     layout = clone(tmp_path / "one")
     wheel = build(layout, {**os.environ, "HOTPATH_BUILD": "debug"})
-    home = install_engine(layout, layout.artifacts / wheel.file, wheel.sha256, engine._run_quietly)
+    home = install_engine(layout, layout.artifacts / wheel.file, wheel.sha256, engine.run_quietly)
     done = hotpath(home, "7")
     assert done.returncode == 1
     assert "IndexError" in done.stderr

@@ -88,7 +88,7 @@ def test_they_are_compiled_into_the_wheel_and_its_digest_pins_them(tmp_path: Pat
     wheel = build(layout)
     assert wheel.sha256 != without.sha256
     assert build(layout) == wheel
-    home = install_engine(layout, layout.artifacts / wheel.file, wheel.sha256, engine._run_quietly)
+    home = install_engine(layout, layout.artifacts / wheel.file, wheel.sha256, engine.run_quietly)
     code = "import strategies.mine, strategies.plain; print(strategies.mine.answer(), strategies.mine.__file__)"
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(

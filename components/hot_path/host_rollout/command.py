@@ -13,6 +13,7 @@ from pathlib import Path
 from . import configure, drain, host_checks, install, reconcile, switch, warm_up
 from .errors import Exit, RolloutError
 from .places import Places
+from .roles import KNOWN_ROLES
 
 LONGEST_S = 3600.0
 _LOCK_WAIT_S = 30.0
@@ -65,13 +66,15 @@ def _parser() -> argparse.ArgumentParser:
                 lambda options, places: host_checks.check(places, options.sha256, options.limit)))  # fmt: skip
     _digest(add("warm-up", "Run an engine through a generated session.",
                 lambda options, places: warm_up.warm_up(places, options.sha256, options.limit)))  # fmt: skip
-    files = add("configure", "Write the files of the host specification, given as JSON on standard input.",
-                lambda options, places: configure.configure(places, sys.stdin.read(), options.specification))  # fmt: skip
-    files.add_argument("--specification", required=True, metavar="DIGEST", help="of these files, remembered")
+    files = add(
+        "configure", "Write the host's files, given as JSON (text by path) on standard input, and apply them.",
+        lambda options, places: configure.configure(places, sys.stdin.buffer.read(), options.specification),
+    )  # fmt: skip
+    files.add_argument("--specification", metavar="DIGEST", help="sha256 that standard input must have")
     down = add("drain", "Stop what has orders, with proof that none stays open.", _drain)
     _roles(down)
     down.add_argument("--sha256", metavar="DIGEST", help="of the bundle to come: when all is in place, nothing is stopped")
-    down.add_argument("--specification", metavar="DIGEST", help="that is to come")
+    down.add_argument("--specification", metavar="DIGEST", help="of the files to come")
     two = add("switch", "Make an engine the current one; the host must be drained.",
               lambda options, places: switch.switch(places, options.sha256, options.roles, options.limit))  # fmt: skip
     _digest(two)
@@ -108,9 +111,16 @@ def _digest(parser: argparse.ArgumentParser) -> None:
 
 
 def _roles(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--roles", required=True, type=lambda text: tuple(text.split(",")), metavar="A,B", help="that run on this host"
-    )
+    parser.add_argument("--roles", required=True, type=_role_names, metavar="A,B", help="that run on this host")
+
+
+def _role_names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    # a name that is misspelt would be a role without orders
+    unknown = [name for name in names if name not in KNOWN_ROLES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(map(repr, unknown))}: known roles are {', '.join(KNOWN_ROLES)}")
+    return names
 
 
 def _gate(text: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 from . import units
 from .errors import Exit, RolloutError
 from .places import Places
-from .roles import data_folders, order_roles, unit
+from .roles import proof_folders, order_roles, unit
 
 PROOF = "cancel-proof.json"
 SETTLED = ("cancelled", "filled", "replaced")
@@ -46,19 +46,43 @@ class Proof:
 
 
 def drain(places: Places, roles: Sequence[str], limit_s: float) -> str:
-    """Returns the account of every order. Raises RolloutError: UNKNOWN when any is not accounted for."""
+    """Returns the account of every order. Raises RolloutError: UNKNOWN when any is not accounted for.
+
+    Goes on to the router when the strategy did not come through: it cancels what is open at the venue, whoever asked.
+    """
     deadline = time.monotonic() + limit_s
-    told = []
-    for role in order_roles(roles):
-        folders = data_folders(places, role)
-        before = units.look(unit(role))
-        if before.active:
-            units.stop([unit(role)], max(deadline - time.monotonic(), 1.0))
-        after = units.look(unit(role))
-        if after.active:
-            raise RolloutError(f"{unit(role)}: is active again after its stop; something starts it", Exit.UNKNOWN)
-        told += [_settled(name, folder, after) for name, folder in folders.items()]
+    here = [role for role in order_roles(roles) if not _absent(places, role)]
+    folders = {role: proof_folders(places, role) for role in here}
+    told: list[str] = []
+    problems: list[RolloutError] = []
+    for role, proofs in folders.items():
+        try:
+            stopped = _stopped(unit(role), max(deadline - time.monotonic(), 1.0))
+        except RolloutError as error:
+            problems.append(error)
+            continue
+        for name, folder in proofs.items():
+            try:
+                told.append(_settled(name, folder, stopped))
+            except RolloutError as error:
+                problems.append(error)
+    if problems:
+        raise RolloutError("\n".join([*map(str, problems), *told]), problems[0].code)
     return "\n".join(told or ["no role of this host has orders"])
+
+
+def _absent(places: Places, role: str) -> bool:
+    """A role that this host is not configured for, and that has not run since it started."""
+    return not places.role(role).exists() and units.look(unit(role)).never_ran
+
+
+def _stopped(name: str, limit_s: float) -> units.Unit:
+    if units.look(name).active:
+        units.stop([name], limit_s)
+    found = units.look(name)
+    if found.active:
+        raise RolloutError(f"{name}: is active again after its stop; something starts it", Exit.UNKNOWN)
+    return found
 
 
 def _settled(role: str, folder: Path, stopped: units.Unit) -> str:
@@ -90,7 +114,7 @@ def _unproven(role: str, folder: Path, why: str) -> RolloutError:
 
 
 def _ran_after(folder: Path, proof: Proof) -> bool:
-    newest = max(file.stat().st_mtime for file in folder.iterdir() if file.name != PROOF)
+    newest = max((file.stat().st_mtime for file in folder.iterdir() if file.name != PROOF), default=0.0)
     return newest > proof.written + CLOSING_S
 
 

@@ -9,7 +9,7 @@ from . import installed, units
 from .errors import Exit, RolloutError
 from .places import Places
 from .process import run
-from .roles import unit
+from .roles import inside, unit
 from .switch import target
 
 _GRACE_S = 10.0  # beyond the limit given to `hotpath ready`, to print why not
@@ -27,10 +27,9 @@ def reconcile(
     deadline = time.monotonic() + limit_s
     units.start([unit(role) for role in roles], limit_s)
     told = []
-    for role in roles:
+    for role, file in [pair for each in roles for pair in inside(places, each).items()]:
         left = max(deadline - time.monotonic(), 0.0)
-        words = [str(home / "bin" / "hotpath"), "ready", role, "--config", str(places.role(role))]
-        words += ["--timeout", f"{left:.3f}"]
+        words = [str(home / "bin" / "hotpath"), "ready", role, "--config", str(file), "--timeout", f"{left:.3f}"]
         for gate in allowed.get(role, ()):
             words += ["--except", gate]
         code, output = run(words, limit_s=left + _GRACE_S)

@@ -10,7 +10,7 @@ from .errors import RolloutError
 from .process import expect, run
 
 _SHOW_S = 30.0
-_PROPERTIES = ("LoadState", "ActiveState", "Result", "ExecMainStatus", "ExecMainStartTimestampMonotonic")
+_PROPERTIES = ("ActiveState", "Result", "ExecMainStatus", "ExecMainStartTimestampMonotonic")
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,14 @@ class Unit:
     """started: wall clock of the last start in this boot, in seconds; None when there was none."""
 
     name: str
-    known: bool
     active: bool
     result: str
     exit_status: int
     started: float | None
+
+    @property
+    def never_ran(self) -> bool:
+        return not self.active and self.started is None
 
 
 def look(name: str) -> Unit:
@@ -33,7 +36,6 @@ def look(name: str) -> Unit:
         started_us = int(values["ExecMainStartTimestampMonotonic"] or 0)
         return Unit(
             name,
-            known=values["LoadState"] != "not-found",
             # on its way down it still holds its orders
             active=values["ActiveState"] not in ("inactive", "failed"),
             result=values["Result"],
@@ -58,7 +60,3 @@ def start(names: Sequence[str], limit_s: float) -> None:
         raise RolloutError(
             f"did not start: {', '.join(down) or 'unknown'}; `journalctl -u NAME` says why\n{output.rstrip()}"
         )
-
-
-def reload() -> None:
-    expect(["systemctl", "daemon-reload"], limit_s=_SHOW_S)
