@@ -130,8 +130,9 @@ def test_a_wrong_core_map_never_reaches_the_engine(prod: Rehearsed) -> None:
 
 
 def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
-    outcome = prod.preview(
-        lambda config: config["ironlane:hot_path"]["tuning"].update(sysctls={"vm.stat_interval": 60})
-    )
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["tuning"]["sysctls"] = {"vm.stat_interval": 60}
+
+    outcome = prod.preview(change)
     assert (outcome.replaced, outcome.deleted) == ([], [])
     assert not {"hot-path-hot-a", "hot-path-hot-b"} & set(outcome.updated)
