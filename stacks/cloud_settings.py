@@ -66,19 +66,22 @@ class HotPathSettings(Settings):
 
     def specification(self, host: Host) -> HostSpecification:
         """What that host must be."""
-        options = self._virtual_cpus()
+        cores, threads = self._cpu_options()
         return host_specification(
             self.instance_type,
             host.roles,
             layout=host.cores,
-            core_count=options.core_count if options else None,
-            threads_per_core=options.threads_per_core if options else None,
+            core_count=cores,
+            threads_per_core=threads,
             tuning=self.tuning,
         )
 
-    def _virtual_cpus(self) -> CpuOptions | None:
+    def _cpu_options(self) -> tuple[int | None, int | None]:
+        """Cores and threads per core of a virtual instance."""
         # that metal takes no CPU options is a rule of the launch, and told there
-        return None if is_metal(self.instance_type) else self.cpu_options
+        if self.cpu_options is None or is_metal(self.instance_type):
+            return None, None
+        return self.cpu_options.core_count, self.cpu_options.threads_per_core
 
     @model_validator(mode="after")
     def _hosts_can_be_specified(self) -> HotPathSettings:
@@ -89,13 +92,8 @@ class HotPathSettings(Settings):
 
     def _unspecifiable(self) -> Iterator[str]:
         """Problems, each with the rest of its key before it."""
-        options = self._virtual_cpus()
         try:
-            machine(
-                self.instance_type,
-                options.core_count if options else None,
-                options.threads_per_core if options else None,
-            )
+            machine(self.instance_type, *self._cpu_options())
         except ValueError as error:
             yield f".instance_type: {error}"
             return

@@ -164,3 +164,20 @@ def test_a_rollout_and_the_way_back_run_in_order_on_one_host_at_a_time(prod: Reh
 def test_a_settings_error_never_reaches_the_engine(prod: Rehearsed) -> None:
     with pytest.raises(PulumiError, match="reachable from inside the network only"):
         prod.preview(_set("eks", public_endpoint=True))
+
+
+def test_a_wrong_core_map_never_reaches_the_engine(prod: Rehearsed) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["hosts"][1]["cores"]["roles"]["strategy"] = 6
+
+    with pytest.raises(PulumiError, match=r"hosts.1.cores: roles.feed-handler and roles.strategy: both own CPU 6"):
+        prod.preview(change)
+
+
+def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["tuning"]["sysctls"] = {"vm.stat_interval": 60}
+
+    outcome = prod.preview(change)
+    assert (outcome.replaced, outcome.deleted) == ([], [])
+    assert not {"hot-path-hot-a", "hot-path-hot-b"} & set(outcome.updated)

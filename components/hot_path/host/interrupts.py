@@ -13,7 +13,7 @@ from components.hot_path.host.core_map import CoreMap
 from components.hot_path.host.distribution import Distribution
 from components.hot_path.host.machines import Driver
 from components.hot_path.host.setting import EnabledUnit, FilePiece, MaskedUnit, Setting
-from components.hot_path.host.templates import template
+from components.hot_path.host.template import template
 from components.hot_path.host_check import cpu_list, probes
 
 InterruptPlacement = Literal["fixed", "irqbalance"]

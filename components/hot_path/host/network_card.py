@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from components.hot_path.host.core_map import CoreMap
 from components.hot_path.host.machines import Machine
 from components.hot_path.host.setting import EnabledUnit, FilePiece, Setting
-from components.hot_path.host.templates import template
+from components.hot_path.host.template import template
 from components.hot_path.host_check import probes
 
 SCRIPT = "/usr/local/lib/ironlane/configure-network-card"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from components.hot_path.host.core_map import CoreMap
 from components.hot_path.host.setting import EnabledUnit, FilePiece, Setting
-from components.hot_path.host.templates import template
+from components.hot_path.host.template import template
 from components.hot_path.host_check import cpu_list, probes
 
 SLICE = "ironlane-hot.slice"

@@ -17,7 +17,7 @@ from components.hot_path.host.network_card import NetworkCard
 from components.hot_path.host.setting import FilePiece, KernelArgument
 from components.hot_path.host.specification import HostSpecification, HostTuning, host_specification
 from components.hot_path.host.sysctls import SYSCTLS
-from components.hot_path.host.templates import template
+from components.hot_path.host.template import template
 from components.hot_path.host_check.check_list import load
 from components.hot_path.host_check.probes import PROBES
 

@@ -1,4 +1,4 @@
-"""Scripts and units as files of their own beside this module, with `@name@` where a value goes in."""
+"""Scripts and units as files of their own, in `templates/`, with `@name@` where a value goes in."""
 
 from __future__ import annotations
 
