@@ -34,11 +34,7 @@ class VenueAddresses(Settings):
     def outside(self, prefixes: tuple[str, ...]) -> list[str]:
         """Keys of addresses that no prefix covers: units and security groups would keep the roles from them."""
         networks = [IPv4Network(prefix) for prefix in prefixes]
-        return [
-            f"{key} {address}"
-            for key, address in self
-            if not any(address in network for network in networks)
-        ]
+        return [f"{key} {address}" for key, address in self if not any(address in network for network in networks)]
 
 
 class TradingSettings(Settings):

@@ -31,6 +31,7 @@ class Resource:
     ignore_changes: tuple[str, ...]
     aliases: tuple[str, ...]
     delete_before_replace: bool
+    retain_on_delete: bool
     provider: str
     hooks: tuple[str, ...]  # such as before_create
 
@@ -129,6 +130,7 @@ class _Monitor(mocks.MockMonitor):
                 ignore_changes=tuple(request.ignoreChanges),
                 aliases=tuple(str(alias) for alias in request.aliases),
                 delete_before_replace=request.deleteBeforeReplace,
+                retain_on_delete=request.retainOnDelete,
                 provider=request.provider,
                 hooks=tuple(field.name for field, names in request.hooks.ListFields() if names),
             )

@@ -1,4 +1,4 @@
-"""What a new or replaced trading host starts from: its files by digest, and the pin of its engine, in the engines' bucket.
+"""What a new or replaced trading host starts from, in the engines bucket: its files by digest, the pin of its engine.
 
 Hosts that run are changed by the rollout; nothing here reaches them.
 """
@@ -9,7 +9,6 @@ import pulumi
 from pulumi_aws import s3
 from pydantic import BaseModel, ConfigDict
 
-from components.hot_path.bundle_pin import BundlePin
 from components.hot_path.cloud_init import pin_text
 from components.hot_path.host_files import HostFiles
 from components.inputs import Text
@@ -19,13 +18,14 @@ PREFIX = "hosts/"  # of the keys
 
 
 class BootObjectsArgs(BaseModel):
-    """hosts: files by host name."""
+    """engine_key: of the bundle's object, so that a host boots only when the bundle is there. hosts: files by name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     environment: str
     bucket: Text
-    pin: BundlePin
+    engine_sha256: str
+    engine_key: Text
     hosts: dict[str, HostFiles]
 
 
@@ -45,8 +45,8 @@ class BootObjects(pulumi.ComponentResource):
             self.files_uris[host] = self._object(
                 f"{host}-files", f"{PREFIX}{files.sha256}.json", files.document, retain_on_delete=True
             )
-            pin = pulumi.Output.concat("s3://", args.bucket, f"/{args.pin.key}").apply(
-                lambda uri: pin_text(args.pin.sha256, uri)
+            pin = pulumi.Output.concat("s3://", args.bucket, "/", args.engine_key).apply(
+                lambda uri: pin_text(args.engine_sha256, uri)
             )
             self.pin_uris[host] = self._object(f"{host}-pin", f"{PREFIX}{host}/engine", pin)
         self.register_outputs({"files": {host: files.sha256 for host, files in args.hosts.items()}})

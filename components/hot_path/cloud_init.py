@@ -22,7 +22,7 @@ import yaml
 
 from components.hot_path.host.roles import ROLES
 from components.hot_path.host.specification import KERNEL_ARGUMENTS_FILE
-from components.hot_path.host.templates import template
+from components.hot_path.host.template import template
 from components.hot_path.launch_rules import USER_DATA_LIMIT_BYTES
 from components.hot_path.units import TARGET
 

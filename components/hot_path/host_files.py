@@ -13,8 +13,8 @@ from pathlib import PurePath
 from pydantic import BaseModel, ConfigDict
 
 from components.hot_path.cloud_init import apply_script
-from components.hot_path.host_rollout.configure import APPLY
 from components.hot_path.host.specification import HostSpecification
+from components.hot_path.host_rollout.configure import APPLY
 from components.hot_path.role_config import SECRETS, RoleInputs, composite_config, role_config
 from components.hot_path.roles import DATA, ETC, RUN, SHM_PREFIX, credential, role_file
 from components.hot_path.units import HostNetwork, composite_parts, unit_files

@@ -132,7 +132,8 @@ def test_another_engine_pin_changes_rollout_steps_alone_the_standby_before_the_a
     outcome = prod.preview(_set("engine", pin=NEW_PIN, kept=[OLD_PIN]))
     assert outcome.replaced == STEPS
     assert outcome.created == ["engine-abababababab"], "its bundle; that of before stays"
-    assert (outcome.updated, outcome.deleted) == ([], [])
+    assert outcome.updated == ["boot-hot-a-pin", "boot-hot-b-pin"], "what a replaced host would boot with"
+    assert outcome.deleted == []
 
 
 def test_another_way_to_the_hosts_repeats_no_step_as_a_new_one(prod: Rehearsed) -> None:
@@ -179,5 +180,7 @@ def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
         config["ironlane:hot_path"]["tuning"]["sysctls"] = {"vm.stat_interval": 60}
 
     outcome = prod.preview(change)
-    assert (outcome.replaced, outcome.deleted) == ([], [])
-    assert not {"hot-path-hot-a", "hot-path-hot-b"} & set(outcome.updated)
+    # the hosts show their new tag, which stops nothing; what runs is changed by the rollout
+    assert outcome.updated == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert sorted(outcome.replaced) == sorted(["boot-hot-a-files", "boot-hot-b-files", *STEPS])
+    assert (outcome.created, outcome.deleted, outcome.warnings) == ([], [], [])

@@ -51,6 +51,7 @@ def inputs(**change: Any) -> RoleInputs:
         ),
         "agent_http": Endpoint(host="0.0.0.0", port=9464),
         "nats_urls": ("nats://127.0.0.1:4222",),
+        "nats_user": "agent-hot-a",
         "secrets": {},
     }
     return RoleInputs(**{**fields, **change})

@@ -1,4 +1,4 @@
-"""What the first boot of a trading host is told, and what its scripts do with it; the programs of the host are scripts."""
+"""What the first boot of a trading host is told, and what its scripts do; the programs of the host are scripts, too."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ import yaml
 from host_samples import GOLDEN, NETWORK, ROLES, inputs, specification
 
 from components.hot_path import cloud_init as boot
-from components.hot_path.cloud_init import APPLY, REBOOT_MARK, cloud_init, pin_text
+from components.hot_path import host_rollout
+from components.hot_path.cloud_init import REBOOT_MARK, cloud_init, pin_text
 from components.hot_path.host_files import HostFiles, host_files
+from components.hot_path.host_rollout.configure import APPLY
 from components.hot_path.launch_rules import USER_DATA_LIMIT_BYTES
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "cloud-config.json"
 FILES = host_files(specification(), NETWORK, ROLES, inputs())
 ENGINE = b"an engine"
 ENGINE_SHA256 = hashlib.sha256(ENGINE).hexdigest()
+HOST_PACKAGES = Path(host_rollout.__file__).parents[1]
 RECORD = 'echo "${0##*/} $*" >>"$CALLS"\n'
 # the host's programs as the scripts call them
 CURL = """
@@ -44,18 +47,12 @@ AWS = """
 [ "$AWS_DEFAULT_REGION" = us-east-1 ] || exit 3
 cp "$BUCKET/${4#s3://engines/}" "$5"
 """
+# `host_rollout` out of the bundle: the real one writes the files, what needs a real bundle is only recorded
 PYTHON = f"""
-exec {sys.executable} - "$@" 3<&0 <<'END'
-import json, os, sys
-root = os.environ["ROOT"]
-with open(os.environ["CALLS"], "a") as calls:
-    print("engine", *sys.argv[2:], file=calls)
-if sys.argv[2] == "configure":
-    for path, text in json.load(os.fdopen(3)).items():
-        os.makedirs(os.path.dirname(root + path), exist_ok=True)
-        with open(root + path, "w") as file:
-            file.write(text)
-END
+shift
+echo "engine $*" >>"$CALLS"
+[ "$1" = configure ] || exit 0
+PYTHONPATH={HOST_PACKAGES} exec {sys.executable} -m host_rollout --root "$ROOT" "$@"
 """
 
 
@@ -72,7 +69,7 @@ class Host:
         self.program("curl", CURL, recorded=False)
         self.program("aws", AWS, recorded=False)
         self.program(f"python{boot.HOST_PYTHON}", PYTHON, recorded=False)
-        for name in ("grubby", "systemctl", "systemd-sysusers", "systemd-tmpfiles"):
+        for name in ("grubby", "sysctl", "systemctl", "systemd-sysusers", "systemd-tmpfiles"):
             self.program(name)
 
     def program(self, name: str, body: str = "", recorded: bool = True) -> None:
@@ -163,11 +160,13 @@ def test_first_boot_installs_writes_applies_and_asks_for_the_reboot(host: Host) 
     heard = host.heard()
     assert [line.split()[:2] for line in heard[:3]] == [
         ["engine", "install"],
-        ["engine", "configure"],
         ["engine", "switch"],
+        ["engine", "configure"],
     ]
-    assert f"--sha256 {ENGINE_SHA256}" in heard[0]
-    assert heard[2].endswith(f"--sha256 {ENGINE_SHA256} --roles feed-handler,strategy,order-router,agent")
+    assert all(f"--sha256 {ENGINE_SHA256}" in line for line in heard[:2])
+    for path, text in FILES.files.items():
+        assert (host.root / path.lstrip("/")).read_text() == text
+    assert (host.root / "var/lib/ironlane/specification.sha256").read_text() == f"{FILES.sha256}\n"
     assert heard[-1] == "systemctl enable ironlane.target"
     assert not [line for line in heard if line.startswith("systemctl start")]
     assert (host.root / REBOOT_MARK.lstrip("/")).exists()
