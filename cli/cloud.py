@@ -112,8 +112,8 @@ def _tell_bundle(stack: Stack, settings: CloudSettings) -> None:
     pin = settings.engine.pin
     if not (stack.layout.artifacts / pin.path).exists():
         console.print(
-            f"engine {pin.version}, sha256 {pin.sha256[:12]}: its bundle is not on this machine. A preview and a rehearsal"
-            " need only the pin; an `up` that has to upload it needs the file, see `make engine`",
+            f"engine {pin.version}, sha256 {pin.sha256[:12]}: its bundle is not on this machine. A preview and a"
+            " rehearsal need only the pin; an `up` that has to upload it needs the file, see `make engine`",
             style="yellow",
         )
 

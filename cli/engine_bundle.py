@@ -60,7 +60,7 @@ class Locked:
 
 
 def build_bundle(layout: Layout, run: Runner, env: Mapping[str, str]) -> Wheel:
-    """Puts the bundle of the engine that was built last below the artifacts. Raises EngineError, and what run raises."""
+    """Puts the bundle of the engine that was built last below the artifacts. Raises EngineError and what run raises."""
     engine = read_manifest(layout)
     if engine is None:
         raise EngineError("no engine has been built: `python3 -m cli.bootstrap ensure` builds it")
@@ -93,7 +93,7 @@ def build_bundle(layout: Layout, run: Runner, env: Mapping[str, str]) -> Wheel:
 
 def locked(text: str) -> dict[str, Locked]:
     """Packages of a lock file as pip-compile writes it, by name. Raises EngineError for one without digests."""
-    found = {}
+    found: dict[str, Locked] = {}
     for entry in text.replace("\\\n", " ").splitlines():
         if not entry.strip():
             continue
@@ -127,7 +127,7 @@ def write_archive(file: Path, content: Mapping[str, bytes]) -> None:
 def _fetch(
     layout: Layout, wanted: Mapping[str, Locked], engine_wheel: str, run: Runner, env: Mapping[str, str]
 ) -> list[Path]:
-    """Wheels of the locked packages for the engine's interpreter and platform, from the registry or an earlier fetch."""
+    """Wheels of the locked packages for the engine's interpreter and platform, fetched now or kept from before."""
     interpreter, abi, platform = _tags(engine_wheel)
     lines = "".join(_lock_line(package) for _, package in sorted(wanted.items()))
     home = layout.artifacts / "dependencies" / digest([], lines, interpreter, abi, platform)[:16]

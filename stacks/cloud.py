@@ -203,10 +203,7 @@ def roll_out(
             user=wanted.user,
             private_key=private_key(wanted.private_key_file),
         ),
-        pulumi.ResourceOptions(
-            providers=opts.providers,
-            depends_on=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]],
-        ),
+        pulumi.ResourceOptions(depends_on=[*(host.ready for host in hosts.hosts.values()), bundles.objects[0]]),
     )
 
 
@@ -218,8 +215,8 @@ def private_key(file: str | None) -> pulumi.Output[str] | None:
         return pulumi.Output.secret(Path(file).expanduser().read_text())
     except OSError as error:
         raise SettingsError(
-            f"ironlane:rollout.private_key_file = {file!r}: {error.strerror}; without the key, leave the setting out and"
-            " load the key into an SSH agent"
+            f"ironlane:rollout.private_key_file = {file!r}: {error.strerror}; to do without, leave the setting out"
+            " and load the key into an SSH agent"
         ) from None
 
 

@@ -113,7 +113,7 @@ class HotPathSettings(Settings):
 
 
 class EngineSettings(Settings):
-    """pin: what runs, a rollout or a rollback in one line. kept: earlier ones that stay in the storage for the way back."""
+    """pin: what runs. kept: earlier ones that stay in the storage for the way back."""
 
     pin: BundlePin
     kept: Annotated[tuple[BundlePin, ...], BeforeValidator(_sequence)] = ()
@@ -128,7 +128,7 @@ class RolloutSettings(Settings):
     user: str = "ec2-user"
     python: str = Field("python3.11", description="of the hosts' image, as the engine was built for")
     private_key_file: str | None = None
-    host_keys: dict[str, str] = {}
+    host_keys: dict[str, str] = Field(default_factory=dict)
     gates_that_may_stay_closed: Texts = ()
 
 

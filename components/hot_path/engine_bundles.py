@@ -16,8 +16,9 @@ from components.tags import tags
 
 
 class EngineBundlesArgs(BaseModel):
-    """pins: the one that runs first. artifacts: folder of what was built on this machine; a bundle that is not there can
-    be previewed and, once it is in the storage, rolled out, but not uploaded. must_exist: False in a rehearsal only.
+    """pins: the one that runs comes first. artifacts: folder of what was built on this machine; a bundle that is not
+    there can be previewed and, once it is in the storage, rolled out, but not uploaded. must_exist: False in a
+    rehearsal only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)

@@ -139,8 +139,8 @@ def broken_hosts(hosts: Sequence[RolloutTarget]) -> list[str]:
     names = [host.name for host in hosts]
     problems += [f"host {name}: named twice" for name in sorted({each for each in names if names.count(each) > 1})]
     problems += [
-        f"host {host.name}: a standby must not run {', '.join(sorted(SESSION_ROLES & set(host.roles)))}: the venue closes"
-        " the older of two sessions of one account, and that would be the one that trades"
+        f"host {host.name}: a standby must not run {', '.join(sorted(SESSION_ROLES & set(host.roles)))}: the venue"
+        " closes the older of two sessions of one account, and that would be the one that trades"
         for host in hosts
         if host.role == "standby" and SESSION_ROLES & set(host.roles)
     ]
@@ -159,7 +159,9 @@ def broken_rules(steps: Sequence[Step]) -> list[str]:
     standby = [index for index, step in enumerate(steps) if step.role == "standby"]
     if disturbed and standby and max(standby) > min(disturbed):
         late, early = steps[max(standby)], steps[min(disturbed)]
-        problems.append(f"{late.name}: comes after {early.name}; a standby must be reconciled before the active changes")
+        problems.append(
+            f"{late.name}: comes after {early.name}; a standby must be reconciled before the active changes"
+        )
     for host in dict.fromkeys(step.host for step in steps):
         own = [step for step in steps if step.host == host]
         actions = [step.action for step in own]

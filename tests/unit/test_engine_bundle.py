@@ -30,7 +30,9 @@ slow = [
 
 def test_a_lock_entry_is_a_name_a_version_and_digests() -> None:
     one, two = "ab" * 32, "cd" * 32
-    found = locked(f"nats-py==2.16.0 \\\n    --hash=sha256:{one} \\\n    --hash=sha256:{two}\nh11==0.16.0 --hash=sha256:{one}\n")
+    found = locked(
+        f"nats-py==2.16.0 \\\n    --hash=sha256:{one} \\\n    --hash=sha256:{two}\nh11==0.16.0 --hash=sha256:{one}\n"
+    )
     assert found["nats-py"].version == "2.16.0"
     assert found["nats-py"].hashes == {one, two}
     assert found["h11"].hashes == {one}
@@ -106,7 +108,9 @@ class TestBundle:
         files = {each["name"] for each in bill["components"] if each["type"] == "file"}
         assert "host_rollout/drain.py" in files
 
-    def test_a_host_installs_it_from_the_file_alone(self, built: tuple[Layout, Wheel], file: Path, tmp_path: Path) -> None:
+    def test_a_host_installs_it_from_the_file_alone(
+        self, built: tuple[Layout, Wheel], file: Path, tmp_path: Path
+    ) -> None:
         _, bundle = built
 
         def host(*words: str, program: Path = file) -> subprocess.CompletedProcess[str]:
@@ -131,7 +135,7 @@ class TestBundle:
         core = next(home.rglob("hotpath/cli.py"))
         core.write_text("changed\n")
         assert host(*wanted).returncode == 0, "what is damaged is installed again"
-        assert "changed\n" != core.read_text()
+        assert core.read_text() != "changed\n"
 
         (home.parent.parent / "current").symlink_to(f"engines/{bundle.sha256}")
         core.write_text("changed\n")

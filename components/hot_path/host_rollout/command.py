@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--specification", metavar="DIGEST", help="sha256 that standard input must have")
     down = add("drain", "Stop what has orders, with proof that none stays open.", _drain)
     _roles(down)
-    down.add_argument("--sha256", metavar="DIGEST", help="of the bundle to come: when all is in place, nothing is stopped")
+    down.add_argument(
+        "--sha256", metavar="DIGEST", help="of the bundle to come: when all is in place, nothing is stopped"
+    )
     down.add_argument("--specification", metavar="DIGEST", help="of the files to come")
     two = add("switch", "Make an engine the current one; the host must be drained.",
               lambda options, places: switch.switch(places, options.sha256, options.roles, options.limit))  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Any
 from . import units
 from .errors import Exit, RolloutError
 from .places import Places
-from .roles import proof_folders, order_roles, unit
+from .roles import order_roles, proof_folders, unit
 
 PROOF = "cancel-proof.json"
 SETTLED = ("cancelled", "filled", "replaced")

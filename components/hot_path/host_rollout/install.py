@@ -44,7 +44,13 @@ def install(places: Places, file: Path, sha256: str, limit_s: float) -> str:
             [
                 *(python, str(parts / bundle.installer / "pip"), "install", "--isolated", "--no-input", "--quiet"),
                 *("--disable-pip-version-check", "--no-cache-dir", "--no-index", "--no-deps", "--require-hashes"),
-                *("--no-compile", "--find-links", str(parts / "wheels"), "--requirement", str(parts / "requirements.txt")),
+                *(
+                    "--no-compile",
+                    "--find-links",
+                    str(parts / "wheels"),
+                    "--requirement",
+                    str(parts / "requirements.txt"),
+                ),
             ],
             limit_s=limit_s,
             env=_environment(parts),

@@ -27,7 +27,7 @@ def write_record(home: Path, sha256: str, version: str) -> None:
 def read_record(home: Path) -> dict[str, Any] | None:
     """None when nothing, or only a part, is installed there."""
     try:
-        record: dict[str, Any] = json.loads((home / RECORD).read_text())
+        record = json.loads((home / RECORD).read_text())
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("files"), dict) else None
@@ -44,7 +44,11 @@ def problems(home: Path) -> list[str]:
     return [
         *(f"{home / name}: missing" for name in sorted(set(listed) - set(found))),
         *(f"{home / name}: not of the bundle" for name in sorted(set(found) - set(listed))),
-        *(f"{home / name}: changed since it was installed" for name in sorted(found) if found[name] != listed.get(name, found[name])),
+        *(
+            f"{home / name}: changed since it was installed"
+            for name in sorted(found)
+            if found[name] != listed.get(name, found[name])
+        ),
     ]
 
 
@@ -53,7 +57,9 @@ def require(home: Path) -> None:
     found = problems(home)
     if found:
         listed = "\n".join(f"  {each}" for each in found[:10])
-        raise RolloutError(f"engine {home.name} must not run:\n{listed}\ndelete the folder and install the bundle again")
+        raise RolloutError(
+            f"engine {home.name} must not run:\n{listed}\ndelete the folder and install the bundle again"
+        )
 
 
 def _files(home: Path) -> dict[str, str]:

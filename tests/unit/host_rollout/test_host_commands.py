@@ -1,4 +1,4 @@
-"""The commands on a trading host, on real files below a temporary root, with a `systemctl` that keeps units in files."""
+"""The commands on a trading host: real files below a temporary root, and a `systemctl` that keeps units in files."""
 
 from __future__ import annotations
 
@@ -351,7 +351,11 @@ def test_nothing_is_started_on_another_engine(host: Host) -> None:
 def test_only_files_that_differ_are_written_and_what_they_need_is_done(host: Host) -> None:
     kept = host.write("/etc/ironlane/same", "x\n")
     before = kept.stat().st_mtime_ns
-    files = {"/etc/ironlane/same": "x\n", "/etc/ironlane/new": "y\n", APPLY: f'echo "applied to $1" | tee {host.units}/x\n'}
+    files = {
+        "/etc/ironlane/same": "x\n",
+        "/etc/ironlane/new": "y\n",
+        APPLY: f'echo "applied to $1" | tee {host.units}/x\n',
+    }
     document = json.dumps(files)
     code, text = host.run_with_input(document, "configure", "--specification", digest(document))
     applied = f"applied to {host.root}\n"

@@ -46,9 +46,7 @@ def standbys(names: list[str]) -> list[RolloutTarget]:
     return [STANDBY.model_copy(update={"name": name}) for name in names]
 
 
-@given(
-    names=st.lists(st.from_regex(r"[b-z][a-z0-9-]{0,8}", fullmatch=True), unique=True, max_size=4), data=st.data()
-)
+@given(names=st.lists(st.from_regex(r"[b-z][a-z0-9-]{0,8}", fullmatch=True), unique=True, max_size=4), data=st.data())
 def test_no_standby_is_left_behind_and_the_active_comes_last(names: list[str], data: st.DataObject) -> None:
     hosts = data.draw(st.permutations([ACTIVE.model_copy(update={"name": "a-active"}), *standbys(names)]))
     order = steps(*hosts)
@@ -83,7 +81,11 @@ def test_any_other_order_that_disturbs_both_at_once_is_named(order: list[Step]) 
 @pytest.mark.parametrize(
     ("moved", "before", "told"),
     [
-        ("hot-a-drain", "hot-b-install", "hot-b-reconcile: comes after hot-a-drain; a standby must be reconciled before"),
+        (
+            "hot-a-drain",
+            "hot-b-install",
+            "hot-b-reconcile: comes after hot-a-drain; a standby must be reconciled before",
+        ),
         ("hot-a-switch", "hot-a-drain", "hot-a: switch before the drain"),
         ("hot-b-configure", "hot-b-drain", "hot-b: configure before the drain"),
         ("hot-b-switch", "hot-b-install", "hot-b: switched to an engine that is not installed before"),
