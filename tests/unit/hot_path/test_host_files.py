@@ -44,8 +44,12 @@ def test_secrets_are_read_where_the_unit_puts_them() -> None:
     assert router.account.password_file == "/run/credentials/ironlane-order-router.service/order-entry"
     agent = role_document(found, "agent", config.AgentConfig)
     assert agent.nats.password_file == "/run/credentials/ironlane-agent.service/nats-agent"
-    for role, name in (("order-router", "order-entry"), ("agent", "nats-agent")):
-        assert f"LoadCredential={name}:/etc/ironlane/credentials/{name}\n" in found.files[UNITS + unit_name(role)]
+    sources = {
+        "order-router": "order-entry:/etc/ironlane/credentials/order-entry",
+        "agent": "nats-agent:/etc/ironlane/nats-leaf/agent.password",
+    }
+    for role, source in sources.items():
+        assert f"LoadCredential={source}\n" in found.files[UNITS + unit_name(role)]
     assert agent.journal_dir == router.runtime.data_dir
 
 

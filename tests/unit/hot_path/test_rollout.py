@@ -33,7 +33,12 @@ SPECIFICATION = hashlib.sha256(DOCUMENT.encode()).hexdigest()
 
 
 def host(name: str, role: Any) -> RolloutHost:
-    target = RolloutTarget(name=name, role=role, roles=started_roles(role, ("feed-handler", "order-router", "strategy", "agent")), specification_sha256=SPECIFICATION)
+    target = RolloutTarget(
+        name=name,
+        role=role,
+        roles=started_roles(role, ("feed-handler", "order-router", "strategy", "agent")),
+        specification_sha256=SPECIFICATION,
+    )
     return RolloutHost(target=target, instance_id=f"i-{name}", address=f"{name}.test", document=DOCUMENT)
 
 
