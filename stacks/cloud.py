@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pulumi
@@ -11,17 +10,21 @@ from pulumi_aws import ec2
 
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
+from components.hot_path.boot_objects import PREFIX, BootObjects, BootObjectsArgs
+from components.hot_path.cloud_init import FILES_TAG, PIN_TAG, cloud_init
 from components.hot_path.engine_bucket import EngineBucket, EngineBucketArgs
 from components.hot_path.engine_bundles import EngineBundles, EngineBundlesArgs
-from components.hot_path.host_roles import roles_of
+from components.hot_path.host_files import HostFiles, host_files
+from components.hot_path.host_roles import started_roles
 from components.hot_path.hosts import HostPlace, HotPathHosts, HotPathHostsArgs
 from components.hot_path.instance_role import InstanceRole, InstanceRoleArgs
 from components.hot_path.rollout import Rollout, RolloutArgs, RolloutHost
 from components.hot_path.rollout_plan import RolloutTarget
-from components.network.address_plan import Tier
+from components.hot_path.units import HostNetwork
+from components.network.address_plan import Tier, subnet_cidr
 from components.network.flows import Party
 from components.network.vpc import Network, NetworkArgs
-from stacks.cloud_settings import CloudSettings, HotPathSettings
+from stacks.cloud_settings import CloudSettings
 from stacks.stack_file import SettingsError
 
 
@@ -46,8 +49,20 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
         EngineBucketArgs(environment=environment, kms_key_arn=keys.arns[KeyUse.S3], protect=protect),
         with_provider,
     )
-    hosts = hot_path(settings, keys, network, bucket, with_provider)
-    roll_out(settings, bucket, hosts, artifacts, with_provider)
+    files = files_of_hosts(settings)
+    bundles = EngineBundles(
+        "engine",
+        EngineBundlesArgs(
+            environment=environment,
+            bucket=bucket.name,
+            pins=(settings.engine.pin, *settings.engine.kept),
+            artifacts=artifacts,
+            must_exist=not settings.rehearsal,
+        ),
+        with_provider,
+    )
+    hosts = hot_path(settings, keys, network, bucket, bundles, files, with_provider)
+    roll_out(settings, bucket, bundles, hosts, files, with_provider)
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
     # a changed digest: the rollout has to bring that host up to date
     pulumi.export(
@@ -80,6 +95,8 @@ def hot_path(
     keys: EncryptionKeys,
     network: Network,
     bucket: EngineBucket,
+    bundles: EngineBundles,
+    files: dict[str, HostFiles],
     opts: pulumi.ResourceOptions,
 ) -> HotPathHosts:
     wanted = settings.hot_path
@@ -88,12 +105,23 @@ def hot_path(
         InstanceRoleArgs(
             environment=settings.environment,
             artifact_bucket_arn=bucket.arn,
-            artifact_prefix="engines/",
+            artifact_prefixes=("engines/", PREFIX),
             artifact_key_arn=keys.arns[KeyUse.S3],
         ),
         opts,
     )
     key = ec2.KeyPair("deploy", public_key=wanted.deploy_public_key, opts=opts)
+    boot = BootObjects(
+        "boot",
+        BootObjectsArgs(
+            environment=settings.environment,
+            bucket=bucket.name,
+            engine_sha256=settings.engine.pin.sha256,
+            engine_key=bundles.objects[0].key,
+            hosts=files,
+        ),
+        opts,
+    )
     return HotPathHosts(
         "hot-path",
         HotPathHostsArgs(
@@ -112,7 +140,15 @@ def hot_path(
             volume_gib=wanted.volume_gib,
             volume_key_arn=keys.arns[KeyUse.EBS],
             placement_group=wanted.placement_group,
-            hosts=host_places(wanted),
+            hosts=tuple(
+                HostPlace(
+                    name=host.name,
+                    role=host.role,
+                    user_data=cloud_init(),
+                    instance_tags={FILES_TAG: boot.files_uris[host.name], PIN_TAG: boot.pin_uris[host.name]},
+                )
+                for host in wanted.hosts
+            ),
             reserved=wanted.reserved,
             protect=settings.protected,
         ),
@@ -120,30 +156,33 @@ def hot_path(
     )
 
 
-def host_places(wanted: HotPathSettings) -> tuple[HostPlace, ...]:
-    return tuple(HostPlace(name=host.name, role=host.role, user_data="#cloud-config\n{}\n") for host in wanted.hosts)
+def files_of_hosts(settings: CloudSettings) -> dict[str, HostFiles]:
+    """By host name."""
+    wanted = settings.network
+    network = HostNetwork(
+        venue=wanted.venue_cidrs,
+        scrapers=tuple(subnet_cidr(wanted.vpc_cidr, Tier.EKS_NODES, index) for index in range(len(settings.aws.zones))),
+    )
+    return {
+        host.name: host_files(
+            settings.hot_path.specification(host),
+            network,
+            started_roles(host.role, host.roles),
+            settings.trading.inputs(host.name, settings.environment, wanted.venue),
+        )
+        for host in settings.hot_path.hosts
+    }
 
 
 def roll_out(
     settings: CloudSettings,
     bucket: EngineBucket,
+    bundles: EngineBundles,
     hosts: HotPathHosts,
-    artifacts: Path | None,
+    files: dict[str, HostFiles],
     opts: pulumi.ResourceOptions,
 ) -> Rollout:
     wanted = settings.rollout
-    bundles = EngineBundles(
-        "engine",
-        EngineBundlesArgs(
-            environment=settings.environment,
-            bucket=bucket.name,
-            pins=(settings.engine.pin, *settings.engine.kept),
-            artifacts=artifacts,
-            must_exist=not settings.rehearsal,
-        ),
-        opts,
-    )
-    document = "{}\n"
     return Rollout(
         "rollout",
         RolloutArgs(
@@ -156,10 +195,10 @@ def roll_out(
                     target=RolloutTarget(
                         name=host.name,
                         role=host.role,
-                        roles=roles_of(host.role),
-                        specification_sha256=hashlib.sha256(document.encode()).hexdigest(),
+                        roles=started_roles(host.role, files[host.name].roles),
+                        specification_sha256=files[host.name].sha256,
                     ),
-                    document=document,
+                    document=files[host.name].document,
                     instance_id=host.instance_id,
                     address=host.private_ip,
                     host_key=wanted.host_keys.get(host.name),

@@ -16,10 +16,15 @@ from components.hot_path.host.machines import machine
 from components.hot_path.host.roles import known_roles
 from components.hot_path.host.specification import HostSpecification, HostTuning, host_specification
 from components.hot_path.bundle_pin import BundlePin
+from components.hot_path.host.core_map import CoreLayout, CoreMapError
+from components.hot_path.host.machines import machine
+from components.hot_path.host.roles import known_roles
+from components.hot_path.host.specification import HostSpecification, HostTuning, host_specification
 from components.hot_path.hosts import CpuOptions
 from components.hot_path.launch_rules import is_metal
 from components.network.flows import VenuePorts
 from stacks.stack_file import Settings, SettingsError, read_stack_file, validate
+from stacks.trading_settings import TradingSettings
 
 
 def _sequence(value: object) -> object:
@@ -159,6 +164,7 @@ class CloudSettings(Settings):
     aws: Aws
     network: NetworkSettings
     hot_path: HotPathSettings
+    trading: TradingSettings
     engine: EngineSettings
     rollout: RolloutSettings = RolloutSettings()
     eks: EksSettings
@@ -168,6 +174,16 @@ class CloudSettings(Settings):
     def protected(self) -> bool:
         """Whether hosts, keys and data can be stopped, replaced or deleted at all."""
         return self.environment == "prod" if self.protect is None else self.protect
+
+    @model_validator(mode="after")
+    def _venue_is_where_the_network_lets_the_roles_go(self) -> CloudSettings:
+        outside = self.trading.venue.outside(self.network.venue_cidrs)
+        if outside:
+            raise ValueError(
+                f"trading.venue: {', '.join(outside)}: outside of network.venue_cidrs"
+                f" {', '.join(self.network.venue_cidrs)}, which is all that the hosts can reach; correct one of them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _host_keys_are_of_hosts(self) -> CloudSettings:

@@ -9,10 +9,11 @@ import pulumi
 
 from cli.paths import Layout
 from cli.sources import digest, package_files
+from components.hot_path.role_config import Flow, PreTradeLimits
 from components.local.bus import NatsCluster, NatsClusterArgs
 from components.local.database import Postgres, PostgresArgs
 from components.local.engine import EngineArtifact, EngineArtifactArgs, EnginePin
-from components.local.hot_path import Flow, HotPath, HotPathArgs, HotPathPorts, Place, PreTradeLimits
+from components.local.hot_path import HotPath, HotPathArgs, HotPathPorts, Place
 from components.local.oms import Oms, OmsArgs
 from components.local.secrets import LocalSecrets, LocalSecretsArgs
 from components.local.service import LOOPBACK, Supervisor, SupervisorArgs

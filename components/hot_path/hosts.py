@@ -28,13 +28,17 @@ class CpuOptions(BaseModel):
 
 
 class HostPlace(BaseModel):
-    """One host. user_data is read at the first boot only; later changes reach the host by the rollout."""
+    """One host. user_data is read at the first boot only; later changes reach the host by the rollout.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    instance_tags: what the first boot reads from the instance's metadata; a changed tag stops nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     role: Literal["active", "standby"]
     user_data: str = Field(min_length=1)
+    instance_tags: dict[str, Text] = {}
 
     @property
     def compressed(self) -> bytes:
@@ -181,7 +185,10 @@ class HotPathHosts(pulumi.ComponentResource):
             user_data_base64=base64.b64encode(place.compressed).decode(),
             user_data_replace_on_change=False,
             metadata_options=ec2.InstanceMetadataOptionsArgs(
-                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+                http_endpoint="enabled",
+                http_tokens="required",
+                http_put_response_hop_limit=1,
+                instance_metadata_tags="enabled",
             ),
             root_block_device=ec2.InstanceRootBlockDeviceArgs(
                 volume_type="gp3",
@@ -196,7 +203,7 @@ class HotPathHosts(pulumi.ComponentResource):
             disable_api_termination=args.protect,
             disable_api_stop=args.protect,
             instance_initiated_shutdown_behavior="stop",
-            tags=labels,
+            tags={**labels, **place.instance_tags},
             # read at the first boot only, and a change would stop the host: the rollout carries later changes
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect, ignore_changes=["userDataBase64"]),
         )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pulumi
 from pydantic import BaseModel, ConfigDict
 
+from components.hot_path.role_config import (
+    NATS_AGENT,
+    ORDER_ENTRY,
+    Endpoint,
+    Flow,
+    PreTradeLimits,
+    RoleInputs,
+    VenueEndpoints,
+    role_config,
+)
+from components.hot_path.roles import CANCEL_DEADLINE_MS, stop_timeout_s
 from components.local.service import LOOPBACK, Service, ServiceArgs, SupervisorArgs
 from components.options import child_options
 from components.unit import CommandReadiness, Unit
-
-HOT_ROLES = ("feed-handler", "strategy", "order-router")
-ORDER_USER = "ROUTER"
-FIRM = "IRON"
-CANCEL_DEADLINE_MS = {"strategy": 2000, "order-router": 3000}
-STOP_MARGIN_S = 5  # past the cancel deadline, before the supervisor may kill
 
 
 class _Frozen(BaseModel):
@@ -31,32 +36,6 @@ class HotPathPorts(_Frozen):
     lines: tuple[int, int]
     admin: int
     agent: int
-
-
-class Flow(_Frozen):
-    """Other participants' orders; prices in Price(4), speed 0 is as fast as the pacing limit."""
-
-    file: Path | None
-    speed: float
-    max_rows_per_second: int
-    on_bad_row: Literal["stop", "skip"]
-    seed: int
-    rows_per_second: float
-    reference_price: int
-    rows: int | None
-    start: Literal["immediately", "on_request"]
-    flow_id: str
-
-
-class PreTradeLimits(_Frozen):
-    """Shares, Price(4) x shares, hundredths of a percent."""
-
-    max_order_quantity: int
-    max_notional: int
-    max_position: int
-    collar_bps: int
-    max_messages_per_second: int
-    max_open_orders: int
 
 
 class Place(_Frozen):
@@ -84,66 +63,36 @@ class HotPathArgs(_Frozen):
     nats_urls: tuple[str, ...]
 
 
-def _endpoint(port: int) -> dict[str, Any]:
-    return {"host": LOOPBACK, "port": port}
+def role_inputs(args: HotPathArgs) -> RoleInputs:
+    def here(port: int) -> Endpoint:
+        return Endpoint(host=LOOPBACK, port=port)
 
-
-def role_config(role: str, args: HotPathArgs) -> dict[str, Any]:
-    """What one role reads at start; it holds only what concerns that role, so only its changes restart it."""
-    run_dir = args.supervisor.run_dir
-    account = {"username": ORDER_USER, "password_file": str(args.secrets / "order-entry"), "firm": FIRM}
-    common: dict[str, Any] = {
-        "runtime": {
-            "host": args.host,
-            "environment": args.environment,
-            "shm_prefix": args.supervisor.shm_prefix,
-            "run_dir": str(run_dir),
-            "data_dir": str(run_dir / "data" / role),
-            "idle": {"mode": args.idle},
-        },
-        "instrument": {"symbol": args.symbol, "locate": 1, "tick": args.tick, "round_lot": args.round_lot},
-    }
-    lines = [_endpoint(port) for port in args.ports.lines]
-    own: dict[str, dict[str, Any]] = {
-        "venue": {
-            "flow": args.flow.model_dump(mode="json", exclude={"flow_id"}),
-            "flow_id": args.flow.flow_id,
-            "order_entry": _endpoint(args.ports.order_entry),
-            "glimpse": _endpoint(args.ports.glimpse),
-            "rerequest": _endpoint(args.ports.rerequest),
-            "lines": lines,
-            "admin": _endpoint(args.ports.admin),
-            "accounts": [account],
-        },
-        "feed-handler": {
-            "lines": lines,
-            "rerequest": _endpoint(args.ports.rerequest),
-            "glimpse": _endpoint(args.ports.glimpse),
-        },
-        "strategy": {
-            "strategy": args.strategy_class,
-            "parameters": args.strategy_parameters,
-            "cancel_deadline_ms": CANCEL_DEADLINE_MS["strategy"],
-        },
-        "order-router": {
-            "order_entry": _endpoint(args.ports.order_entry),
-            "account": account,
-            "limits": args.limits.model_dump(),
-            "cancel_deadline_ms": CANCEL_DEADLINE_MS["order-router"],
-        },
-        "agent": {
-            "http": _endpoint(args.ports.agent),
-            "nats": {
-                "servers": list(args.nats_urls),
-                "user": "agent",
-                "password_file": str(args.secrets / "nats-agent"),
-            },
-            "limits": args.limits.model_dump(),
-            "roles": list(HOT_ROLES),
-            "journal_dir": str(run_dir / "data" / "order-router"),
-        },
-    }
-    return common | own[role]
+    run_dir, ports = args.supervisor.run_dir, args.ports
+    return RoleInputs(
+        host=args.host,
+        environment=args.environment,
+        shm_prefix=args.supervisor.shm_prefix,
+        run_dir=run_dir,
+        data=run_dir / "data",
+        idle=args.idle,
+        symbol=args.symbol,
+        tick=args.tick,
+        round_lot=args.round_lot,
+        venue=VenueEndpoints(
+            order_entry=here(ports.order_entry),
+            glimpse=here(ports.glimpse),
+            rerequest=here(ports.rerequest),
+            lines=tuple(here(port) for port in ports.lines),
+        ),
+        flow=args.flow,
+        admin=here(ports.admin),
+        strategy_class=args.strategy_class,
+        strategy_parameters=args.strategy_parameters,
+        limits=args.limits,
+        agent_http=here(ports.agent),
+        nats_urls=args.nats_urls,
+        secrets={name: args.secrets / name for name in (ORDER_ENTRY, NATS_AGENT)},
+    )
 
 
 def _shown_endpoint(role: str, ports: HotPathPorts) -> str:
@@ -178,7 +127,6 @@ class HotPath(pulumi.ComponentResource):
         run_dir = args.supervisor.run_dir
         config = run_dir / "config" / f"{role}.json"
         place = args.places.get(role, Place())
-        deadline_s = CANCEL_DEADLINE_MS.get(role, 0) // 1000
         unit = Unit(
             name=role,
             description=description,
@@ -188,7 +136,7 @@ class HotPath(pulumi.ComponentResource):
             cpus=place.cpus,
             numa_node=place.numa_node,
             working_directory=str(run_dir),
-            stop_timeout_s=deadline_s + STOP_MARGIN_S,
+            stop_timeout_s=stop_timeout_s(role),
             cancel_proof=str(run_dir / "data" / role / "cancel-proof.json") if role in CANCEL_DEADLINE_MS else None,
         )
         return Service(
@@ -196,7 +144,7 @@ class HotPath(pulumi.ComponentResource):
             ServiceArgs(
                 supervisor=args.supervisor,
                 unit=unit,
-                files={config: json.dumps(role_config(role, args), indent=2) + "\n"},
+                files={config: json.dumps(role_config(role, role_inputs(args)), indent=2) + "\n"},
                 artifact_sha256=args.engine_sha256,
             ),
             opts,

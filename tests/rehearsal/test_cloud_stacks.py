@@ -209,15 +209,6 @@ def test_a_wrong_core_map_never_reaches_the_engine(prod: Rehearsed) -> None:
         prod.preview(change)
 
 
-def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
-    def change(config: dict[str, Any]) -> None:
-        config["ironlane:hot_path"]["tuning"]["sysctls"] = {"vm.stat_interval": 60}
-
-    outcome = prod.preview(change)
-    assert (outcome.replaced, outcome.deleted) == ([], [])
-    assert not {"hot-path-hot-a", "hot-path-hot-b"} & set(outcome.updated)
-
-
 STEPS = [
     *(
         f"rollout-hot-b-{each}"
@@ -233,7 +224,8 @@ def test_another_engine_pin_changes_rollout_steps_alone_the_standby_before_the_a
     outcome = prod.preview(_set("engine", pin=NEW_PIN, kept=[OLD_PIN]))
     assert outcome.replaced == STEPS
     assert outcome.created == ["engine-abababababab"], "its bundle; that of before stays"
-    assert (outcome.updated, outcome.deleted) == ([], [])
+    assert outcome.updated == ["boot-hot-a-pin", "boot-hot-b-pin"], "what a replaced host would boot with"
+    assert outcome.deleted == []
 
 
 def test_another_way_to_the_hosts_repeats_no_step_as_a_new_one(prod: Rehearsed) -> None:
@@ -260,3 +252,14 @@ def test_a_rollout_and_the_way_back_run_in_order_on_one_host_at_a_time(prod: Reh
     assert prod.preview(_set("engine", pin=OLD_PIN, kept=[NEW_PIN])).changed == []
     stack = prod.stack()
     cloud._apply(stack, stack_document(stack, {}))
+
+
+def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:hot_path"]["tuning"]["sysctls"] = {"vm.stat_interval": 60}
+
+    outcome = prod.preview(change)
+    # the hosts show their new tag, which stops nothing; what runs is changed by the rollout
+    assert outcome.updated == ["hot-path-hot-a", "hot-path-hot-b"]
+    assert sorted(outcome.replaced) == sorted(["boot-hot-a-files", "boot-hot-b-files", *STEPS])
+    assert (outcome.created, outcome.deleted, outcome.warnings) == ([], [], [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,22 @@ def test_every_resource_of_aws_uses_the_one_provider_of_the_account(prod: Record
     assert {each.provider.split("::")[-2] for each in prod.resources if each.type.startswith("aws:")} == {"aws"}
 
 
+def test_a_host_boots_only_when_its_files_and_its_engine_are_there(prod: Recording) -> None:
+    engine = next(each for each in prod.resources if each.name.startswith("engine-"))
+    for host in ("hot-a", "hot-b"):
+        instance = prod.named(f"hot-path-{host}")
+        for stored in (prod.named(f"boot-{host}-files"), prod.named(f"boot-{host}-pin"), engine):
+            assert prod.waits_for(instance, stored), stored.name
+
+
+def test_a_standby_starts_no_role_that_could_take_the_order_session(prod: Recording) -> None:
+    for host, order_roles in (("hot-a", True), ("hot-b", False)):
+        files = json.loads(prod.named(f"boot-{host}-files").inputs["content"])
+        wanted = files["/etc/systemd/system/ironlane.target"]
+        assert ("ironlane-order-router.service" in wanted) is order_roles
+        assert "/etc/systemd/system/ironlane-order-router.service" in files, "so that it can take over"
+
+
 def errors(change: dict[str, Any]) -> str:
     raw = deepcopy(read_stack_file(ROOT / "Pulumi.prod.yaml"))
     for path, value in change.items():
@@ -155,6 +172,11 @@ def errors(change: dict[str, Any]) -> str:
         ({"eks.addon": {}}, "ironlane:eks.addon = {}: unknown key; known here: addons, administrators"),
         ({"eks.pools.trading.kubelet.cpus": 3}, "ironlane:eks.pools.trading.kubelet.cpus = 3: unknown key"),
         ({"hot_path.hosts": [{"name": "hot-a", "role": "active", "roles": ["agent"]}]}, "prod needs a standby"),
+        (
+            {"trading.venue.snapshot": "203.0.113.9"},
+            "trading.venue: snapshot 203.0.113.9: outside of network.venue_cidrs 198.51.100.0/24",
+        ),
+        ({"trading.venue.order_entry": "venue.example"}, "ironlane:trading.venue.order_entry = 'venue.example'"),
         ({"environment": "staging"}, "ironlane:environment = 'staging': Input should be 'dev' or 'prod'"),
     ],
 )

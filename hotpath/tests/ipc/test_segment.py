@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hotpath.ipc.histogram import HistogramWriter
 from hotpath.ipc.ring import ConsumerState, RingConsumer, RingProducer
 from hotpath.ipc.segment import (
     ProducerState,
@@ -25,6 +26,7 @@ from hotpath.ipc.segment import (
     segment_path,
 )
 from hotpath.ipc.seqlock import SeqlockReader, SeqlockWriter
+from hotpath.ipc.status import StatusWriter
 
 HEADER = {"magic": (0, "<Q"), "version": (8, "<I"), "kind": (12, "<I"), "slot_size": (16, "<I"), "size": (32, "<Q")}
 
@@ -42,7 +44,20 @@ def test_header_names_this_process(prefix: str) -> None:
     fields = Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()
     assert segment.producer_start_ticks == process_start_ticks(os.getpid()) == int(fields[19])
     assert (segment.epoch, segment.capacity, segment.slot_size) == (9, 8, 64)
-    assert stat.S_IMODE(os.stat(segment.path).st_mode) == 0o600
+
+
+def test_only_rings_can_be_written_by_roles_of_other_users(prefix: str) -> None:
+    before = os.umask(0o007)  # as the units have it: one group, a user per role
+    try:
+        segments = [
+            RingProducer(prefix, "ring.x", 64, 8).segment,
+            SeqlockWriter(prefix, "control", 64).segment,
+            StatusWriter(prefix, "order-router").segment,
+            HistogramWriter(prefix, "latency.order-router", ["a"], 1).segment,
+        ]
+    finally:
+        os.umask(before)
+    assert [oct(stat.S_IMODE(os.stat(segment.path).st_mode)) for segment in segments] == ["0o660", *["0o640"] * 3]
 
 
 @pytest.mark.parametrize(

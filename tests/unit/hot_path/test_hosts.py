@@ -116,3 +116,13 @@ def test_changed_user_data_never_stops_a_running_host(prod: Recording) -> None:
 def test_settings_that_cannot_work_are_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         HotPathHostsArgs(**{**ARGS, **change})
+
+
+def test_what_a_first_boot_reads_is_a_tag_that_its_metadata_shows() -> None:
+    """User data is ignored once a host exists, since a change would stop it: what may change has to be in the tags."""
+    place = PLACES[0].model_copy(update={"instance_tags": {"ironlane:host-files": "s3://engines/hosts/1.json"}})
+    (instance,) = instances(record(hosts=(place,), reserved=2))
+    assert instance.inputs["tags"]["ironlane:host-files"] == "s3://engines/hosts/1.json"
+    assert instance.inputs["metadataOptions"]["instanceMetadataTags"] == "enabled"
+    assert instance.ignore_changes == ("userDataBase64",)
+    assert not instance.inputs["userDataReplaceOnChange"]

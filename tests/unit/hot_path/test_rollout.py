@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.hot_path.bundle_pin import BundlePin
-from components.hot_path.host_roles import roles_of
+from components.hot_path.host_roles import started_roles
 from components.hot_path.rollout import Rollout, RolloutArgs, RolloutHost
 from components.hot_path.rollout_plan import RolloutTarget
 from tests.recorder import Recording, Resource, deploy
@@ -33,7 +33,12 @@ SPECIFICATION = hashlib.sha256(DOCUMENT.encode()).hexdigest()
 
 
 def host(name: str, role: Any) -> RolloutHost:
-    target = RolloutTarget(name=name, role=role, roles=roles_of(role), specification_sha256=SPECIFICATION)
+    target = RolloutTarget(
+        name=name,
+        role=role,
+        roles=started_roles(role, ("feed-handler", "order-router", "strategy", "agent")),
+        specification_sha256=SPECIFICATION,
+    )
     return RolloutHost(target=target, instance_id=f"i-{name}", address=f"{name}.test", document=DOCUMENT)
 
 

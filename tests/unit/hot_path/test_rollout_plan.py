@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.hot_path.bundle_pin import BundlePin
-from components.hot_path.host_roles import ACTIVE_ROLES, STANDBY_ROLES
+from components.hot_path.host_roles import started_roles
 from components.hot_path.rollout_plan import DISTURBING, Action, RolloutTarget, Step, broken_rules, plan
 
 PIN = BundlePin(version="0.2.0", sha256="ab" * 32)
+ACTIVE_ROLES = ("feed-handler", "order-router", "strategy", "agent")
+STANDBY_ROLES = started_roles("standby", ACTIVE_ROLES)
 ACTIVE = RolloutTarget(name="hot-a", role="active", roles=ACTIVE_ROLES, specification_sha256="cd" * 32)
 STANDBY = RolloutTarget(name="hot-b", role="standby", roles=STANDBY_ROLES, specification_sha256="cd" * 32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from hotpath.agent.observer import Observer
 from hotpath.agent.telemetry import Telemetry
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.process import RoleLog, StopSignal
+from hotpath.service_manager import LoopReport, ServiceManager
 from wire.client import BusClient, BusError, BusSettings, Message
 from wire.commands import CommandGate
 from wire.messages import encode
@@ -137,15 +139,19 @@ class Agent:
             asyncio.create_task(server.serve(), name="http"),
         ]
         self._status.enter(RoleState.ACTIVE)
+        # its own event loop is the loop to watch: a callback that blocks it stops the beats
+        report = LoopReport(ServiceManager.from_environment(os.environ), [self._status])
         try:
             while not stop:
                 self._keep_status()
+                report.tick(started=server.started)
                 await asyncio.sleep(BEAT_S)
                 for task in tasks:
                     if task.done():
                         raise RuntimeError(f"{task.get_name()} ended: {task.exception() or 'without a reason'}")
         finally:
             self._status.enter(RoleState.DRAINING)
+            report.stopping()
             server.should_exit = True
             for task in tasks[:2]:
                 task.cancel()

@@ -10,6 +10,7 @@ the environment `prod` a strategy and an order router are therefore refused in o
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 
@@ -31,6 +32,7 @@ from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
 from hotpath.router.epoch import EpochError
 from hotpath.router.role import ROLE as ORDER_ROUTER
 from hotpath.router.role import OrderRouter, open_router
+from hotpath.service_manager import LoopReport, ServiceManager
 from hotpath.strategy.role import StrategyRole
 from hotpath.strategy.runner import ROLE as STRATEGY
 
@@ -82,12 +84,12 @@ class Composite:
         if config.feed_handler is not None:
             self._feed = FeedHandlerRole(config.feed_handler, RoleLog(FEED_HANDLER), DATAGRAMS)
             closing.callback(self._feed.close)
-        self._loop = CompositeLoop(
-            idle,
+        self._engines = (
             None if self._feed is None else self._feed.handler,
             None if self._strategy is None else self._strategy.runner,
             None if self._router is None else self._router.engine,
         )
+        self._loop = CompositeLoop(idle, *self._engines)
 
     def run(self, stop: StopSignal) -> int:
         """Trade until the stop signal, then drain. Returns the exit code."""
@@ -96,6 +98,8 @@ class Composite:
         if self._strategy is not None:
             self._strategy.runner.attach()
         freeze_garbage_collector(disable=self._strategy is None or not self._strategy.makes_objects)
+        loops = [part.status for part in self._engines if part is not None]
+        report = LoopReport(ServiceManager.from_environment(os.environ), loops)
         turn = 0
         while not stop:
             self._loop.spin(SLICE_MS)
@@ -109,6 +113,8 @@ class Composite:
             if self._feed is not None and turn % TURNS == 2 and not self._feed.housekeep():
                 self._drain("feed handler stops")
                 return 1
+            report.tick()
+        report.stopping()
         return self._drain(stop.name)
 
     def _drain(self, cause: str, *, strategy: bool = True) -> int:

@@ -29,7 +29,7 @@ cdef class FeedHandler:
     cdef RingProducer ring
     cdef SeqlockWriter top
     cdef HistogramWriter histogram
-    cdef StatusWriter status
+    cdef readonly StatusWriter status
     cdef IdleStrategy idle
     cdef DatagramReceiver receiver_a
     cdef DatagramReceiver receiver_b

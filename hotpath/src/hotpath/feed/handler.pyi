@@ -1,4 +1,5 @@
 from hotpath.config import FeedHandlerConfig
+from hotpath.ipc.status import StatusWriter
 
 ROLE: str
 GATES: tuple[str, ...]
@@ -12,6 +13,7 @@ class FeedHandler:
     """
 
     receive_buffers: list[int]
+    status: StatusWriter
     def __init__(self, config: FeedHandlerConfig, batch: int = ...) -> None: ...
     def spin(self, milliseconds: int) -> None: ...
     def superseded(self) -> bool: ...

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hotpath.config import ConfigError, FeedHandlerConfig, load
 from hotpath.feed.handler import DEFAULT_BATCH, ROLE, FeedHandler
 from hotpath.ipc.segment import SegmentError
 from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
+from hotpath.service_manager import LoopReport, ServiceManager
 
 HOUSEKEEPING_MS = 50
 
@@ -22,12 +25,15 @@ def run(config_path: str) -> int:
     except (OSError, SegmentError) as error:
         log.error("cannot start", error=error)
         return 1
+    report = LoopReport(ServiceManager.from_environment(os.environ), [role.handler.status])
     try:
         freeze_garbage_collector(disable=True)
         while not stop:
             role.handler.spin(HOUSEKEEPING_MS)
             if not role.housekeep():
                 return 1
+            report.tick()
+        report.stopping()
         role.stop(stop.name)
         return 0
     finally:

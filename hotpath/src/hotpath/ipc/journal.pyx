@@ -130,7 +130,7 @@ cdef JournalSegment _create_segment(str directory, uint64_t first_sequence, uint
     path = os.path.join(directory, _file_name(first_sequence))
     temporary = path + ".tmp"
     try:
-        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         try:
             # Reserved now: a store to a mapped hole on a full disk would kill the process with SIGBUS.
             os.posix_fallocate(fd, 0, size)
@@ -224,7 +224,7 @@ cdef class JournalWriter:
         self.max_segments = max_segments
         self._files_lock = threading.Lock()
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
+            os.makedirs(directory, mode=0o750, exist_ok=True)
             self._take_lock()
             self._recover()
         except OSError as error:

@@ -283,12 +283,15 @@ cdef Segment create_segment(
     segment.path = segment_path(shm_prefix, name)
     segment.owner = True
     temporary = _temporary_path(segment.path)
+    # Roles may run as users of one group: all may read, and write only rings, where a consumer has its cursor. So a
+    # strategy cannot change limits, position or top of book. The umask takes from it what one user alone needs not.
+    mode = 0o660 if kind == KIND_RING else 0o640
     try:
         try:
             os.unlink(temporary)
         except FileNotFoundError:
             pass
-        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except OSError as error:
         raise SegmentError(f"{temporary}: cannot be created ({error.strerror})") from error
     try:

@@ -159,6 +159,16 @@ cdef class StatusWriter:
     def state(self) -> RoleState:
         return RoleState(self._block.state)
 
+    @property
+    def heartbeat_ns(self) -> int:
+        return self.segment.heartbeat_ns
+
+    def summary(self) -> str:
+        """Role, state and closed gates with their reasons, in one line."""
+        gates = [_read_gate(&self._block.gates[i]) for i in range(self._gate_count)]
+        closed = [f"{gate['name']}: {gate['reason'] or 'closed'}" for gate in gates if not gate["ok"]]
+        return " ".join([self._block.role.decode(), self.state.name] + ([f"({', '.join(closed)})"] if closed else []))
+
 
 cdef _read_gate(StatusGate *gate):
     """(name, ok, reason); ok False with a reason of its own when the writer died inside a change."""

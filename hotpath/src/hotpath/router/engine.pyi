@@ -35,6 +35,7 @@ class RouterEngine:
     strategy_present: bool
     attention: bool
     session_changed: bool
+    status: StatusWriter
     def __init__(
         self,
         *,

@@ -7,6 +7,7 @@ venue's differ; a person has to look.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
@@ -36,6 +37,7 @@ from hotpath.router.engine import COUNTERS, GATES, LATENCIES, SESSION_STATES, Ro
 from hotpath.router.epoch import EpochError, FencingEpoch
 from hotpath.router.order_state import OrderTable
 from hotpath.router.risk_gate import RiskGate
+from hotpath.service_manager import LoopReport, ServiceManager
 
 ROLE = "order-router"
 ORDER_RING_SLOTS = 16_384
@@ -60,6 +62,7 @@ def run(config_path: str) -> int:
     except (EpochError, JournalError, SegmentError, OSError) as error:
         log.error("cannot start", error=error)
         return 1
+    report = LoopReport(ServiceManager.from_environment(os.environ), [router.engine.status])
     try:
         router.begin()
         freeze_garbage_collector(disable=True)
@@ -67,6 +70,8 @@ def run(config_path: str) -> int:
             router.engine.poll(time.monotonic_ns() + SLICE_NS)
             if not router.housekeep():
                 return 1
+            report.tick()
+        report.stopping()
         return router.drain(stop.name)
     finally:
         router.close()

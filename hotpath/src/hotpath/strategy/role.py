@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from hotpath.config import ConfigError, StrategyConfig, load
 from hotpath.ipc.segment import SegmentError
 from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
 from hotpath.router.epoch import EpochError, FencingEpoch
+from hotpath.service_manager import LoopReport, ServiceManager
 from hotpath.strategy import cancel_proof
 from hotpath.strategy.loading import make_strategy
 from hotpath.strategy.python_base import PythonDesk
@@ -34,6 +36,7 @@ def run(config_path: str) -> int:
         log.error("cannot start", error=error)
         return 1
     spin = role.runner.spin
+    report = LoopReport(ServiceManager.from_environment(os.environ), [role.runner.status])
     try:
         role.runner.attach()
         freeze_garbage_collector(disable=not role.makes_objects)
@@ -41,8 +44,11 @@ def run(config_path: str) -> int:
             spin(HOUSEKEEPING_MS)
             if not role.housekeep():
                 if role.failed:
+                    report.stopping()
                     role.drain("callback raised", spin)
                 return 1
+            report.tick()
+        report.stopping()
         return role.drain(stop.name, spin)
     finally:
         role.close()

@@ -17,7 +17,7 @@ cdef class StrategyRunner:
     cdef RingConsumer books               # None while there is no feed handler
     cdef RingConsumer orders              # None while there is no router
     cdef HistogramWriter histogram
-    cdef StatusWriter status
+    cdef readonly StatusWriter status
     cdef IdleStrategy idle
     cdef bint books_attached
     cdef bint orders_attached

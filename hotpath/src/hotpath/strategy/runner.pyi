@@ -1,4 +1,5 @@
 from hotpath.config import StrategyConfig
+from hotpath.ipc.status import StatusWriter
 from hotpath.process import RoleLog
 from hotpath.strategy.base import Strategy
 
@@ -10,6 +11,7 @@ class StrategyRunner:
     """Rings, timers and status around one strategy. Single-threaded: all calls from one thread. Raises SegmentError."""
 
     strategy: Strategy
+    status: StatusWriter
     def __init__(self, config: StrategyConfig, strategy: Strategy, log: RoleLog) -> None: ...
     def spin(self, milliseconds: int) -> None: ...
     def superseded(self) -> bool: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from hotpath.ipc.journal import JournalError
 from hotpath.ipc.segment import SegmentError
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.process import RoleLog, StopSignal, freeze_garbage_collector
+from hotpath.service_manager import LoopReport, ServiceManager
 from hotpath.venue.admin_port import AdminPort
 from hotpath.venue.client_account import ClientAccount
 from hotpath.venue.execution_reports import ExecutionReports
@@ -169,8 +171,11 @@ class VenueProcess:
         """Serve until the stop signal."""
         self.open()
         freeze_garbage_collector(disable=False)
+        report = LoopReport(ServiceManager.from_environment(os.environ), [self._status])
         while not stop:
             self.step(SLICE_MS)
+            report.tick()
+        report.stopping()
         self.shut_down(stop.name)
         return 0
 
