@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ROOT = "ironlane"
 ORDER_EVENTS = "ORDER_EVENTS"
+OPERATOR = "operator"
 TOKEN = r"^[A-Za-z0-9_-]{1,64}$"
 
 Token = Annotated[str, Field(pattern=TOKEN)]
@@ -56,6 +57,23 @@ def agent(environment: str, host: str, user: str) -> Permissions:
         publish=tuple(own),
         subscribe=(f"{ROOT}.{environment}.command.{host}.>", inbox(user)),
         responses=Responses(),
+    )
+
+
+def leaf(environment: str, host: str, agent_user: str) -> Permissions:
+    """What may cross between the cluster and the leaf node of one host: what its agent may say and hear."""
+    own = agent(environment, host, agent_user)
+    # answers to commands cross as plain messages: the agent itself may only answer what it was asked
+    return Permissions(publish=(*own.publish, inbox(OPERATOR)), subscribe=own.subscribe)
+
+
+def declarer(user: str, streams: tuple[str, ...]) -> Permissions:
+    """Makes and updates these streams; reads no message and deletes nothing."""
+    api = "$JS.API"
+    actions = ("INFO", "CREATE", "UPDATE")
+    return Permissions(
+        publish=tuple(f"{api}.STREAM.{action}.{name}" for name in streams for action in actions),
+        subscribe=(inbox(user),),
     )
 
 
