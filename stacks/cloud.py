@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import ec2
 
+from components.bus.cluster import LeafHost, NatsCluster, NatsClusterArgs, Place
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
 from components.hot_path.engine_bucket import EngineBucket, EngineBucketArgs
 from components.hot_path.hosts import HostPlace, HotPathHosts, HotPathHostsArgs
 from components.hot_path.instance_role import InstanceRole, InstanceRoleArgs
-from components.network.address_plan import Tier
+from components.network.address_plan import Tier, subnet_cidr
 from components.network.flows import Party
 from components.network.vpc import Network, NetworkArgs
 from stacks.cloud_settings import CloudSettings, HotPathSettings
+
+BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
+HOUSEKEEPING = (0,)  # the one CPU that every core map keeps free of roles
 
 
 def program(settings: CloudSettings) -> None:
@@ -33,9 +39,20 @@ def program(settings: CloudSettings) -> None:
         with_provider,
     )
     network = Network("network", network_args(settings, keys), with_provider)
-    hosts = hot_path(settings, keys, network, with_provider)
+    bucket = EngineBucket(
+        "engines",
+        EngineBucketArgs(environment=environment, kms_key_arn=keys.arns[KeyUse.S3], protect=protect),
+        with_provider,
+    )
+    deploy_key = ec2.KeyPair("deploy", public_key=settings.hot_path.deploy_public_key, opts=with_provider)
+    hosts = hot_path(settings, keys, network, bucket, deploy_key, with_provider)
+    nats = NatsCluster(
+        "bus", bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider), with_provider
+    )
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
+    pulumi.export("bus_urls", list(nats.urls))
+    pulumi.export("bus_ca", nats.ca_pem)
     pulumi.export("kubernetes_endpoint", cluster.endpoint)
 
 
@@ -57,27 +74,24 @@ def network_args(settings: CloudSettings, keys: EncryptionKeys) -> NetworkArgs:
 
 
 def hot_path(
-    settings: CloudSettings, keys: EncryptionKeys, network: Network, opts: pulumi.ResourceOptions
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    network: Network,
+    bucket: EngineBucket,
+    deploy_key: ec2.KeyPair,
+    opts: pulumi.ResourceOptions,
 ) -> HotPathHosts:
     wanted = settings.hot_path
-    bucket = EngineBucket(
-        "engines",
-        EngineBucketArgs(
-            environment=settings.environment, kms_key_arn=keys.arns[KeyUse.S3], protect=settings.protected
-        ),
-        opts,
-    )
     role = InstanceRole(
         "hot-path-role",
         InstanceRoleArgs(
             environment=settings.environment,
             artifact_bucket_arn=bucket.arn,
-            artifact_prefix="engines/",
+            artifact_prefixes=("engines/", "releases/nats/"),
             artifact_key_arn=keys.arns[KeyUse.S3],
         ),
         opts,
     )
-    key = ec2.KeyPair("deploy", public_key=wanted.deploy_public_key, opts=opts)
     return HotPathHosts(
         "hot-path",
         HotPathHostsArgs(
@@ -91,7 +105,7 @@ def hot_path(
             instance_type=wanted.instance_type,
             cpu_options=wanted.cpu_options,
             ami_id=wanted.ami_id,
-            key_name=key.key_name,
+            key_name=deploy_key.key_name,
             profile_name=role.profile_name,
             volume_gib=wanted.volume_gib,
             volume_key_arn=keys.arns[KeyUse.EBS],
@@ -105,6 +119,64 @@ def hot_path(
 
 def host_places(wanted: HotPathSettings) -> tuple[HostPlace, ...]:
     return tuple(HostPlace(name=host.name, role=host.role, user_data="#cloud-config\n{}\n") for host in wanted.hosts)
+
+
+def bus_args(
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    network: Network,
+    bucket: EngineBucket,
+    deploy_key: ec2.KeyPair,
+    hosts: HotPathHosts,
+    opts: pulumi.ResourceOptions,
+) -> NatsClusterArgs:
+    wanted = settings.bus
+    role = InstanceRole(
+        "bus-role",
+        InstanceRoleArgs(
+            environment=settings.environment,
+            artifact_bucket_arn=bucket.arn,
+            artifact_prefixes=("releases/nats/",),
+            artifact_key_arn=keys.arns[KeyUse.S3],
+        ),
+        opts,
+    )
+    places = tuple(
+        Place(
+            zone=zone,
+            subnet_id=network.subnet_ids[Tier.BUS][index],
+            address=str(IPv4Network(subnet_cidr(settings.network.vpc_cidr, Tier.BUS, index))[BUS_HOST]),
+        )
+        for index, zone in enumerate(settings.aws.zones)
+    )
+    # the standby's leaf node changes before the active host's
+    in_order = sorted(hosts.hosts.values(), key=lambda host: host.role == "active")
+    return NatsClusterArgs(
+        environment=settings.environment,
+        places=places,
+        security_group_id=network.security_group_ids[Party.BUS],
+        instance_type=wanted.instance_type,
+        ami_id=wanted.ami_id,
+        key_name=deploy_key.key_name,
+        profile_name=role.profile_name,
+        release=wanted.release,
+        bucket=bucket.name,
+        volume=wanted.volume,
+        volume_key_arn=keys.arns[KeyUse.EBS],
+        load=wanted.load,
+        limits=wanted.limits,
+        leaf_hosts=tuple(
+            LeafHost(
+                name=host.name,
+                address=host.private_ip,
+                instance_id=host.instance_id,
+                housekeeping=HOUSEKEEPING,
+                ready=host.ready,
+            )
+            for host in in_order
+        ),
+        protect=settings.protected,
+    )
 
 
 def eks_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) -> EksClusterArgs:

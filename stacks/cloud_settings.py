@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.bus.capacity import Load, Volume
+from components.bus.nats_config import Limits
+from components.bus.server_change import Release
 from components.control_plane.addons import AddonVersions
 from components.control_plane.kube_proxy import Mode
 from components.control_plane.node_groups import NodePool, Pool
@@ -54,6 +57,17 @@ class HotPathSettings(Settings):
     deploy_public_key: str = Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( .*)?$", description="of the rollout's key")
 
 
+class BusSettings(Settings):
+    """One server in each of aws.zones. load: the average that three times must fit."""
+
+    instance_type: str
+    ami_id: str
+    release: Release
+    volume: Volume
+    load: Load
+    limits: Limits = Limits()
+
+
 class EksSettings(Settings):
     version: str
     node_release: str
@@ -78,12 +92,20 @@ class CloudSettings(Settings):
     aws: Aws
     network: NetworkSettings
     hot_path: HotPathSettings
+    bus: BusSettings
     eks: EksSettings
 
     @property
     def protected(self) -> bool:
         """Whether hosts, keys and data can be stopped, replaced or deleted at all."""
         return self.environment == "prod" if self.protect is None else self.protect
+
+    @property
+    def not_filled_in(self) -> tuple[str, ...]:
+        """What an example cannot hold and `up` on a real account cannot do without, each as `key: where to get it`."""
+        if self.bus.release.filled_in:
+            return ()
+        return (f"bus.release.sha256: take the line of {self.bus.release.file} from SHA256SUMS of the NATS release",)
 
     @model_validator(mode="after")
     def _prod_has_a_standby(self) -> CloudSettings:

@@ -22,7 +22,7 @@ STORE_OVERHEAD_BYTES: Final = 160
 subject and `Nats-Msg-Id` header (about 120)."""
 
 WRITES_PER_STORED_BYTE: Final = 2
-"""A replicated message is written to the Raft log and to the stream's own file (server/raft.go, server/filestore.go)."""
+"""To the Raft log, and to the stream's own file (server/raft.go, server/filestore.go)."""
 
 _DAY_S: Final = 86_400
 _USABLE: Final = 0.75  # of the volume: compaction and snapshots need room beside what is kept
@@ -75,7 +75,7 @@ class Volume(BaseModel):
 
 
 class Load(BaseModel):
-    """The average over a trading day. records: what is stored on disk; telemetry: what is kept in memory or only passes.
+    """The average over a day. records: stored on disk; telemetry: kept in memory, or only passing.
 
     retention_days: how long a record stays. consumers: how many programs read each message.
     """
@@ -90,11 +90,20 @@ class Load(BaseModel):
     consumers: int = Field(2, ge=1, le=64)
 
 
+def stream_limits(load: Load) -> dict[str, dict[str, int]]:
+    """What the streams must keep for this load, as `python -m wire.declare --limits` reads it."""
+    kept = int(load.records_per_s * (load.record_bytes + STORE_OVERHEAD_BYTES) * load.retention_days * _DAY_S)
+    least = 64 << 20  # for a load that is all but none
+    return {"order_events": {"max_bytes": max(kept, least), "max_age_s": int(load.retention_days * _DAY_S)}}
+
+
 def shortages(load: Load, instance_type: str, volume: Volume) -> list[str]:
     """What does not fit, each as `key: how much is asked of how much; what to do`. Empty when all of it fits."""
     problems = []
     if volume.iops > 500 * volume.gib:
-        problems.append(f"volume.iops {volume.iops}: gp3 allows 500 for each GiB, {500 * volume.gib}; enlarge volume.gib")
+        problems.append(
+            f"volume.iops {volume.iops}: gp3 allows 500 for each GiB, {500 * volume.gib}; enlarge volume.gib"
+        )
     if volume.throughput_mib * 4 > volume.iops:
         problems.append(
             f"volume.throughput_mib {volume.throughput_mib}: gp3 allows a quarter MiB/s for each IOPS,"
@@ -116,7 +125,7 @@ def shortages(load: Load, instance_type: str, volume: Volume) -> list[str]:
     # the leader of everything: to two followers, and to every consumer
     passed = load.records_per_s * stored + load.telemetry_per_s * (load.telemetry_bytes + STORE_OVERHEAD_BYTES)
     network_gbps = HEADROOM * passed * (2 + load.consumers) * 8 / 1e9
-    kept_gib = load.records_per_s * stored * load.retention_days * _DAY_S / (1 << 30)
+    kept_gib = stream_limits(load)["order_events"]["max_bytes"] / (1 << 30)
     rows = (
         ("records_per_s, telemetry_per_s", "messages/s", peak_messages, MESSAGES_PER_S, "split the load over clusters"),
         # a write that is on disk before it is acknowledged; batches make it less, a slow sender one by one does not

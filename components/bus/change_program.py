@@ -28,7 +28,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 FORMAT = 1
 _POLL_S = 0.5
@@ -45,7 +45,7 @@ class ChangeError(Exception):
     """What stood in the way; the text says what to do."""
 
 
-def digest(document: Dict[str, Any]) -> str:
+def digest(document: dict[str, Any]) -> str:
     """sha256 of the canonical JSON."""
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -93,9 +93,11 @@ def fetch_from_bucket(source: str, target: Path) -> None:
 class Change:
     """One document on one machine. service, fetch: as on a real machine unless a test says otherwise."""
 
-    def __init__(self, document: Dict[str, Any], service: Any = None, fetch: Any = fetch_from_bucket) -> None:
+    def __init__(self, document: dict[str, Any], service: Any = None, fetch: Any = fetch_from_bucket) -> None:
         if document.get("format") != FORMAT:
-            raise ChangeError(f"format {document.get('format')!r} of the document is not {FORMAT}: program and stack differ")
+            raise ChangeError(
+                f"format {document.get('format')!r} of the document is not {FORMAT}: program and stack differ"
+            )
         self.document = document
         self.etc = Path(document["etc"])
         self.folder = self.etc / digest(document)
@@ -128,7 +130,9 @@ class Change:
         with tarfile.open(archive) as packed:
             members = [each for each in packed.getmembers() if each.isfile() and Path(each.name).name == "nats-server"]
             if len(members) != 1 or members[0].size > _MAX_RELEASE_BYTES:
-                raise ChangeError(f"{release['source']}: holds {len(members)} files nats-server of a likely size, not one")
+                raise ChangeError(
+                    f"{release['source']}: holds {len(members)} files nats-server of a likely size, not one"
+                )
             stream = packed.extractfile(members[0])
             assert stream is not None
             with (draft / "nats-server").open("wb") as out:
@@ -165,7 +169,7 @@ class Change:
         os.chown(self.etc, 0, account.pw_gid)
         self.etc.chmod(0o750)
 
-    def _account(self) -> Optional[pwd.struct_passwd]:
+    def _account(self) -> pwd.struct_passwd | None:
         """Of the service; None when the document names none and it runs as we do."""
         name = self.document["account"]
         return pwd.getpwnam(name) if name else None
@@ -189,7 +193,9 @@ class Change:
             return
         folder = Path(state)
         if not os.path.ismount(folder):
-            raise ChangeError(f"{state} is not mounted: data would go to the root volume; see /var/log/cloud-init-output.log")
+            raise ChangeError(
+                f"{state} is not mounted: data would go to the root volume; see /var/log/cloud-init-output.log"
+            )
         account = self._account()
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
@@ -224,11 +230,11 @@ class Change:
 
     # --- how the server and its cluster are
 
-    def _get(self, path: str) -> Optional[Dict[str, Any]]:
+    def _get(self, path: str) -> dict[str, Any] | None:
         """The answer of the monitoring port; None when there is none or it is an error."""
         try:
             with urllib.request.urlopen(f"{self.document['monitor']}{path}", timeout=_HTTP_S) as answer:
-                found: Dict[str, Any] = json.load(answer)
+                found: dict[str, Any] = json.load(answer)
                 return found
         except (OSError, ValueError):
             return None
@@ -238,20 +244,22 @@ class Change:
         answer = self._get(path)
         return answer is not None and answer.get("status") == "ok"
 
-    def _missing_peers(self) -> List[str]:
+    def _missing_peers(self) -> list[str]:
         routes = self._get("/routez") or {}
         joined = {route.get("remote_name") for route in routes.get("routes") or []}
         return [name for name in self.document["peers"] if name not in joined]
 
-    def _lagging(self) -> List[str]:
+    def _lagging(self) -> list[str]:
         """Replicas that are behind, of the streams that this server leads."""
         answer = self._get("/jsz?accounts=true&streams=true") or {}
         found = []
         for account in answer.get("account_details") or []:
             for stream in account.get("stream_detail") or []:
-                for replica in (stream.get("cluster") or {}).get("replicas") or []:
-                    if replica.get("offline") or not replica.get("current"):
-                        found.append(f"{stream['name']} on {replica.get('name')}")
+                found += [
+                    f"{stream['name']} on {replica.get('name')}"
+                    for replica in (stream.get("cluster") or {}).get("replicas") or []
+                    if replica.get("offline") or not replica.get("current")
+                ]
         return found
 
     def _reachable_peers(self) -> int:
@@ -265,7 +273,7 @@ class Change:
                 pass
         return count
 
-    def may_stop(self) -> Optional[str]:
+    def may_stop(self) -> str | None:
         """Why stopping this server now would cost the quorum, or None."""
         missing = self._missing_peers()
         if missing:
@@ -273,7 +281,7 @@ class Change:
         lagging = self._lagging()
         return f"replicas behind: {', '.join(lagging)}" if lagging else None
 
-    def _arrived(self, reachable: int) -> Optional[str]:
+    def _arrived(self, reachable: int) -> str | None:
         """What is missing until the started server is as it should be, or None."""
         peers = len(self.document["peers"])
         if peers == 0:
@@ -329,7 +337,7 @@ class Change:
         self.service.start()
         self._wait(self._arrived, reachable)
 
-    def _put_back(self, before: Optional[Path], error: ChangeError) -> None:
+    def _put_back(self, before: Path | None, error: ChangeError) -> None:
         log = self.service.log()
         self.service.stop()
         if before is None or before == self.folder:
@@ -363,7 +371,7 @@ class Change:
             draft.chmod(0o644)
             draft.replace(unit)
 
-    def _prune(self, before: Optional[Path]) -> None:
+    def _prune(self, before: Path | None) -> None:
         """The state before stays: a pin put back is found there."""
         states = [each for each in self.etc.iterdir() if each.is_dir() and not each.is_symlink()]
         states.sort(key=lambda each: each.stat().st_mtime, reverse=True)

@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.bus import change_program, leaf_node, server_config
-from components.bus.change_program import digest
 
 PROGRAM = "/opt/ironlane/bus/change_program.py"
 OPT = "/opt/ironlane/nats"
@@ -26,7 +25,7 @@ _HEALTHY_S = 300.0  # a replica that was away catches up
 
 
 class Release(BaseModel):
-    """The upstream release: file of its SHA256SUMS, and its digest there. Whoever reads a bucket compares the digest."""
+    """The upstream release: a file of its SHA256SUMS, and the digest that stands there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -95,13 +94,9 @@ def _document(
     }
 
 
-def tls_files(listener: str, ca: str, certificate: str, key: str) -> dict[str, str]:
-    """PEM texts by the file names that nats.conf has."""
-    return {
-        f"tls/{listener}-ca.crt": ca,
-        f"tls/{listener}.crt": certificate,
-        f"tls/{listener}.key": key,
-    }
+def tls_file_names(listener: str) -> tuple[str, str, str]:
+    """Authority, certificate and key, as nats.conf names them."""
+    return f"tls/{listener}-ca.crt", f"tls/{listener}.crt", f"tls/{listener}.key"
 
 
 def server_document(
@@ -158,6 +153,11 @@ def leaf_document(
         state="",
         login={"conf": leaf_node.LOGIN_FILE, "password": leaf_node.AGENT_PASSWORD_FILE},
     )
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """As the machine computes it."""
+    return change_program.digest(dict(document))
 
 
 def program_text() -> str:

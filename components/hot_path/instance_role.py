@@ -1,4 +1,4 @@
-"""What a trading host may ask of AWS: fetch the engine artifact, decrypt it, write its logs, be reached by SSM."""
+"""What a host of ours may ask of AWS: fetch its artifacts, decrypt them, be reached by SSM."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pulumi
 from pulumi_aws import iam
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from components.inputs import Text
 from components.tags import tags
@@ -16,13 +16,13 @@ _SSM = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
 
 class InstanceRoleArgs(BaseModel):
-    """artifact_prefix: keys below it may be read, nothing else of the bucket."""
+    """artifact_prefixes: keys below them may be read, nothing else of the bucket."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     environment: str
     artifact_bucket_arn: Text
-    artifact_prefix: str
+    artifact_prefixes: tuple[str, ...] = Field(min_length=1)
     artifact_key_arn: Text
 
 
@@ -58,7 +58,10 @@ class InstanceRole(pulumi.ComponentResource):
                         {
                             "Effect": "Allow",
                             "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-                            "Resource": pulumi.Output.concat(args.artifact_bucket_arn, "/", args.artifact_prefix, "*"),
+                            "Resource": [
+                                pulumi.Output.concat(args.artifact_bucket_arn, "/", prefix, "*")
+                                for prefix in args.artifact_prefixes
+                            ],
                         },
                         {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": args.artifact_key_arn},
                     ],

@@ -29,7 +29,7 @@ _UNAVAILABLE: Final = 503  # no leader yet, or not enough members
 async def declare(bus: BusClient, environment: str, limits: BusLimits, *, within_s: float = 60.0) -> list[str]:
     """Names of the streams, all of which now are as declared.
 
-    A cluster that has no leader yet is asked again until `within_s` have passed. Raises StreamError, ApiError, BusError.
+    A cluster without a leader is asked again until `within_s` have passed. Raises StreamError, ApiError, BusError.
     """
     deadline = time.monotonic() + within_s
     return [await _ensure(bus, wanted, deadline) for wanted in declared(environment, limits)]
