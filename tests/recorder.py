@@ -84,6 +84,10 @@ class _Echo(mocks.Mocks):
         state = dict(args.inputs)
         if args.typ.startswith("command:"):
             state |= {"stdout": "", "stderr": ""}
+        elif args.typ.startswith("tls:"):
+            # one output per form, all told apart
+            made = {key: f"{key} of {args.name}" for key in ("certPem", "certRequestPem")}
+            state = {**made, "privateKeyPem": f"privateKeyPem of {args.name}", **state}
         elif args.typ.startswith("aws:"):
             service = args.typ.split(":")[1].split("/")[0]
             state = {

@@ -15,7 +15,8 @@ OS_ACCOUNT = "ironlane-nats-leaf"
 ETC = "/etc/ironlane/nats-leaf"
 CLIENT_PORT = 4222
 MONITOR_PORT = 8222
-LOGIN_FILE = f"{ETC}/agent.conf"
+LOGIN_FILE = f"{ETC}/agent.conf"  # made on the host, never leaves it
+_LOGIN_INCLUDE = "../agent.conf"  # an include is always relative to the folder of nats.conf
 AGENT_PASSWORD_FILE = f"{ETC}/agent.password"  # for LoadCredential= of the agent's unit
 
 _TRADING = "TRADING"
@@ -41,9 +42,8 @@ def leaf_config(
     *,
     client_port: int = CLIENT_PORT,
     monitor_port: int = MONITOR_PORT,
-    login_file: str = LOGIN_FILE,
 ) -> str:
-    """nats.conf; certificates are named relative to its folder. login_file: made on the host, never leaves it."""
+    """nats.conf; certificates are named relative to its folder."""
     user = agent_user(host)
     return render_leaf(
         LeafServer(
@@ -54,7 +54,9 @@ def leaf_config(
                 name=_TRADING,
                 users=(
                     User(
-                        name=user, permissions=permissions.agent(environment, host, user), password_include=login_file
+                        name=user,
+                        permissions=permissions.agent(environment, host, user),
+                        password_include=_LOGIN_INCLUDE,
                     ),
                 ),
                 max_connections=16,

@@ -1,4 +1,6 @@
-"""The provider service: what the engine asks, answered by really running the command lines.
+"""The provider service: what the engine asks, answered by really running the command lines of this machine.
+
+Commands for other machines are never run: in a rehearsal they are recorded (`remote`), elsewhere they are refused.
 
 Follows the real plugin 1.2: triggers replace, any other changed input runs `update` (or `create` when there is none),
 inputs are echoed as outputs. One deliberate difference: when any input is secret, all that a command prints is secret.
@@ -18,6 +20,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from rehearsal.plugins import properties as props
+from rehearsal.plugins.command import remote
 from rehearsal.plugins.command.globs import GlobError, matching_files
 from rehearsal.plugins.command.inputs import FUNCTION_KEYS, RESOURCE_KEYS, LocalCommand, check
 from rehearsal.plugins.command.process import Cancellation, CommandFailedError, run_command
@@ -52,36 +55,47 @@ class CommandProvider(StandIn):
     # --- command:local:Command
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
-        if _resource_type(request.urn) != COMMAND_TYPE:
+        checked = check
+        if _is_remote(request.urn):
+            checked = remote.check
+        elif _resource_type(request.urn) != COMMAND_TYPE:
             failure = provider_pb2.CheckFailure(reason=_NO_REMOTE.format(_resource_type(request.urn)))
             return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
         failures = [
             provider_pb2.CheckFailure(property=found.property, reason=found.reason)
-            for found in check(props.from_struct(request.news))
+            for found in checked(props.from_struct(request.news))
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
-        new = _inputs(props.from_struct(request.news))
+        keys = remote.RESOURCE_KEYS if _is_remote(request.urn) else RESOURCE_KEYS
+        new = _inputs(props.from_struct(request.news), keys)
         old_source = request.old_inputs if request.HasField("old_inputs") else request.olds
-        changes = differences(_inputs(props.from_struct(old_source)), new)
+        changes = differences(_inputs(props.from_struct(old_source), keys), new)
         return diff_response(changes, {path for path in changes if top_level(path) == _REPLACE_ON_CHANGE})
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _only_local(request.urn, context)
+        _only_known(request.urn, context)
         inputs = props.from_struct(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=props.to_struct(_previewed(inputs)))
+        if _is_remote(request.urn):
+            outputs = remote.recorded(inputs, "create", request.urn, self._log)
+            id_ = request.urn.rsplit("::", 1)[-1] + secrets.token_hex(4)
+            return provider_pb2.CreateResponse(id=id_, properties=props.to_struct(outputs))
         command = LocalCommand.from_properties(inputs)
         outputs = self._run(command, command.create, inputs, {}, request.urn, request.timeout, context)
         name = request.urn.rsplit("::", 1)[-1]
         return provider_pb2.CreateResponse(id=name + secrets.token_hex(4), properties=props.to_struct(outputs))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _only_local(request.urn, context)
+        _only_known(request.urn, context)
         inputs = props.from_struct(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=props.to_struct(_previewed(inputs)))
+        if _is_remote(request.urn):
+            outputs = remote.recorded(inputs, "update", request.urn, self._log)
+            return provider_pb2.UpdateResponse(properties=props.to_struct(outputs))
         command = LocalCommand.from_properties(inputs)
         line = command.create if command.update is None else command.update
         previous = props.from_struct(request.olds)
@@ -89,8 +103,11 @@ class CommandProvider(StandIn):
         return provider_pb2.UpdateResponse(properties=props.to_struct(outputs))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _only_local(request.urn, context)
+        _only_known(request.urn, context)
         state = props.from_struct(request.properties)
+        if _is_remote(request.urn):
+            remote.recorded(state, "delete", request.urn, self._log)
+            return empty_pb2.Empty()
         command = LocalCommand.from_properties(state)
         self._run(command, command.delete, _inputs(state), state, request.urn, request.timeout, context)
         return empty_pb2.Empty()
@@ -170,8 +187,12 @@ def _resource_type(urn: str) -> str:
     return parts[2].rsplit("$", 1)[-1] if len(parts) > 3 else urn
 
 
-def _only_local(urn: str, context: grpc.ServicerContext) -> None:
-    if _resource_type(urn) != COMMAND_TYPE:
+def _is_remote(urn: str) -> bool:
+    return remote.in_rehearsal() and _resource_type(urn) == remote.COMMAND_TYPE
+
+
+def _only_known(urn: str, context: grpc.ServicerContext) -> None:
+    if _resource_type(urn) != COMMAND_TYPE and not _is_remote(urn):
         _abort(context, grpc.StatusCode.UNIMPLEMENTED, _NO_REMOTE.format(_resource_type(urn)))
 
 
@@ -180,8 +201,8 @@ def _abort(context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -
     raise AssertionError("abort returned")
 
 
-def _inputs(properties: Mapping[str, Any]) -> props.Properties:
-    return {key: value for key, value in properties.items() if key in RESOURCE_KEYS and value is not None}
+def _inputs(properties: Mapping[str, Any], keys: frozenset[str] = RESOURCE_KEYS) -> props.Properties:
+    return {key: value for key, value in properties.items() if key in keys and value is not None}
 
 
 def _previewed(inputs: Mapping[str, Any]) -> props.Properties:
