@@ -241,7 +241,7 @@ class NatsCluster(pulumi.ComponentResource):
             opts=options,
         )
         attachment = ec2.VolumeAttachment(
-            f"{name}-data",
+            f"{name}-data-attachment",
             device_name=first_boot.DEVICE,
             instance_id=instance.id,
             volume_id=data.id,
