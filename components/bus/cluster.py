@@ -148,7 +148,7 @@ class NatsCluster(pulumi.ComponentResource):
             f"{name}-group",
             strategy="spread",
             tags=tags(args.environment, name),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._kept,
         )
         servers: list[Server] = []
         for member, place in zip(self._bus.members, args.places, strict=True):
