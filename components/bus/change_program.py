@@ -250,14 +250,17 @@ class Change:
         return [name for name in self.document["peers"] if name not in joined]
 
     def _lagging(self) -> list[str]:
-        """Replicas that are behind, of the streams that this server leads."""
+        """Replicas that are behind, of the streams that this server leads: only a leader knows."""
         answer = self._get("/jsz?accounts=true&streams=true") or {}
         found = []
         for account in answer.get("account_details") or []:
             for stream in account.get("stream_detail") or []:
+                cluster = stream.get("cluster") or {}
+                if cluster.get("leader") != self.document["name"]:
+                    continue
                 found += [
                     f"{stream['name']} on {replica.get('name')}"
-                    for replica in (stream.get("cluster") or {}).get("replicas") or []
+                    for replica in cluster.get("replicas") or []
                     if replica.get("offline") or not replica.get("current")
                 ]
         return found

@@ -38,8 +38,10 @@ class Monitor(ThreadingHTTPServer):
         if path == "/routez":
             return {"routes": [{"remote_name": name} for name in self.joined]}
         replica = {"name": "nats-3", "current": not self.lagging}
-        stream = {"name": "ORDER_EVENTS", "cluster": {"replicas": [replica]}}
-        return {"account_details": [{"stream_detail": [stream]}]}
+        led = {"name": "ORDER_EVENTS", "cluster": {"leader": "nats-1", "replicas": [replica]}}
+        # a follower does not know how the other replicas are
+        followed = {"name": "KV_LEASES", "cluster": {"leader": "nats-2", "replicas": [{"name": "nats-3"}]}}
+        return {"account_details": [{"stream_detail": [led, followed]}]}
 
 
 class _Answer(BaseHTTPRequestHandler):
