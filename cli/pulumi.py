@@ -21,7 +21,7 @@ import yaml
 
 from cli.paths import Layout
 from components.local.servicectl import write_file
-from rehearsal.toolchain.environment import pulumi_command, pulumi_environment
+from rehearsal.toolchain.environment import REHEARSAL_RECORD, pulumi_command, pulumi_environment
 from stacks.stack_file import CONFIG_FILE_VARIABLE, PROJECT
 
 Action = Literal["up", "preview", "destroy"]
@@ -61,6 +61,11 @@ class Stack:
     def preview_file(self) -> Path:
         """The same for a preview, which must not change what the running stack's commands read."""
         return self.run_dir / "preview.yaml"
+
+    @property
+    def remote_commands(self) -> Path:
+        """What a rehearsal would have run on hosts, one JSON object a line."""
+        return self.run_dir / "log" / "remote-commands.jsonl"
 
     @property
     def applied_file(self) -> Path:
@@ -147,6 +152,8 @@ def render_stack_file(document: dict[str, Any], file: Path) -> None:
 def environment(stack: Stack) -> dict[str, str]:
     """What pulumi needs in its environment to run on this stack."""
     ours = pulumi_environment(stack.layout, state=stack.state, rehearsal=stack.rehearsal)
+    if stack.rehearsal:
+        ours[REHEARSAL_RECORD] = str(stack.remote_commands)
     return {**ours, CONFIG_FILE_VARIABLE: str(stack.file)}
 
 

@@ -58,7 +58,10 @@ class HotPathSettings(Settings):
 
 
 class BusSettings(Settings):
-    """One server in each of aws.zones. load: the average that three times must fit."""
+    """One server in each of aws.zones. load: the average that three times must fit.
+
+    host_keys: of SSH, by server (`nats-1`), as ssh-keyscan prints them; a server without one is taken at its word.
+    """
 
     instance_type: str
     ami_id: str
@@ -66,6 +69,7 @@ class BusSettings(Settings):
     volume: Volume
     load: Load
     limits: Limits = Limits()
+    host_keys: dict[str, str] = {}
 
 
 class EksSettings(Settings):

@@ -29,6 +29,7 @@ from components.inputs import Text
 from components.options import child_options
 from components.tags import tags
 
+_LONGEST_CHANGE = "30m"  # waits to stop, stops, waits to have caught up, and all of it once more when it is put back
 _DIALS = 60  # of 15 s at most: an instance that boots, and first mounts its volume
 
 
@@ -40,6 +41,7 @@ class Place(BaseModel):
     zone: str
     subnet_id: Text
     address: str = Field(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")
+    host_key: str | None = None  # of SSH; None takes any
 
 
 class LeafHost(BaseModel):
@@ -52,12 +54,13 @@ class LeafHost(BaseModel):
     instance_id: Text
     housekeeping: tuple[int, ...] = Field(min_length=1)
     ready: pulumi.Resource
+    host_key: str | None = None
 
 
 class NatsClusterArgs(BaseModel):
     """leaf_hosts: in the order in which they are changed, the standby first. bucket: where the release lies.
 
-    ssh_user: logs in with the key of the runner's SSH agent; no private key is in the stack.
+    private_key: None leaves it to the deployment runner's SSH agent, and no key of SSH is in the stack's state.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -77,7 +80,8 @@ class NatsClusterArgs(BaseModel):
     load: Load
     limits: Limits = Limits()
     leaf_hosts: tuple[LeafHost, ...] = Field(min_length=1)
-    ssh_user: str = "ec2-user"
+    user: str = "ec2-user"
+    private_key: Text | None = None
     protect: bool
 
     @model_validator(mode="after")
@@ -103,6 +107,15 @@ class Server:
     member: server_config.Member
     instance_id: pulumi.Output[str]
     changed: pulumi.Resource
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """How it is reached; steps on it are made again when a trigger changes."""
+
+    address: Text
+    host_key: str | None
+    triggers: list[Text]
 
 
 class NatsCluster(pulumi.ComponentResource):
@@ -259,7 +272,8 @@ class NatsCluster(pulumi.ComponentResource):
         )
         # another type stops and starts the instance: the next one's turn comes when this one has caught up again
         triggers = [instance.id, args.instance_type]
-        changed = self._change(name, member.address, triggers, document, [attachment, *after])
+        machine = _Machine(member.address, place.host_key, triggers)
+        changed = self._change(name, machine, document, [attachment, *after])
         return Server(member, instance.id, changed)
 
     def _leaf_nodes(self) -> None:
@@ -281,29 +295,35 @@ class NatsCluster(pulumi.ComponentResource):
                 )
             )
             # the next host's leaf waits for this one's: active and standby are never without it together
-            changed = self._change(
-                f"{self._name}-leaf-{host.name}", host.address, [host.instance_id], document, [host.ready, *after]
-            )
+            machine = _Machine(host.address, host.host_key, [host.instance_id])
+            changed = self._change(f"{self._name}-leaf-{host.name}", machine, document, [host.ready, *after])
             after = [changed]
 
     def _change(
         self,
         name: str,
-        address: Text,
-        triggers: list[Text],
+        machine: _Machine,
         document: pulumi.Output[dict[str, object]],
         after: list[pulumi.Resource],
     ) -> pulumi.Resource:
-        """The steps that bring one machine to `document`; they are made again when a trigger changes."""
+        """The steps that bring one machine to `document`."""
+        key = self._args.private_key
         connection = remote.ConnectionArgs(
-            host=address, user=self._args.ssh_user, dial_error_limit=_DIALS, per_dial_timeout=15
+            host=machine.address,
+            user=self._args.user,
+            private_key=None if key is None else pulumi.Output.secret(key),
+            host_key=machine.host_key,
+            dial_error_limit=_DIALS,
+            per_dial_timeout=15,
         )
         program = remote.Command(
             f"{name}-program",
             connection=connection,
             create=server_change.install_command(),
             stdin=server_change.program_text(),
-            triggers=triggers,
+            triggers=machine.triggers,
+            # the machine's SSH server takes no variables
+            add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
         # a digest of random keys tells nothing of them, and has to be seen in a preview
@@ -313,8 +333,13 @@ class NatsCluster(pulumi.ComponentResource):
             connection=connection,
             create=digest.apply(server_change.apply_command),
             stdin=pulumi.Output.secret(document.apply(server_change.as_text)),
-            triggers=triggers,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[program, *after]),
+            triggers=machine.triggers,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[program, *after],
+                custom_timeouts=pulumi.CustomTimeouts(create=_LONGEST_CHANGE, update=_LONGEST_CHANGE),
+            ),
         )
 
 

@@ -92,6 +92,10 @@ def users(bus: Bus) -> tuple[Account, ...]:
             jetstream=AccountJetStream(max_file=disk, max_memory=memory),
             users=(
                 user("oms", permissions.oms("oms")),
+                user("risk-engine", permissions.risk_engine(bus.environment, "risk-engine")),
+                user("audit-ingest", permissions.reader("audit-ingest", permissions.ORDER_EVENTS)),
+                user("market-data-recorder", permissions.reader("market-data-recorder", "TELEMETRY")),
+                user("reference-data", permissions.nothing_yet("reference-data")),
                 user(permissions.OPERATOR, permissions.operator(bus.environment, permissions.OPERATOR)),
                 user(DECLARER, permissions.declarer(DECLARER, tuple(STREAM_CLASSES))),
                 *leaves,

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from cli.paths import Layout
 from rehearsal.toolchain import command_plugin, pulumi_cli
-from rehearsal.toolchain.versions import REHEARSAL_VARIABLE
 
+# names the file that takes what would run on hosts; only a rehearsal has it, and without it nothing pretends to have run
+REHEARSAL_RECORD = "IRONLANE_REHEARSAL_RECORD"
 _DROPPED = (
+    REHEARSAL_RECORD,
     "PULUMI_ACCESS_TOKEN",
     "PULUMI_CONFIG_PASSPHRASE",
     "PULUMI_IGNORE_AMBIENT_PLUGINS",
@@ -51,14 +53,13 @@ def pulumi_environment(
     if selection is None or plugin is None or not layout.venv_python.exists():
         raise NotReadyError("the Pulumi toolchain is not set up in this clone: run `python3 -m cli.bootstrap ensure`")
     env = dict(os.environ if base is None else base)
-    for name in (*_DROPPED, REHEARSAL_VARIABLE):
+    for name in _DROPPED:
         env.pop(name, None)
     state = state or layout.state
     state.mkdir(parents=True, exist_ok=True)
     # the language host starts the first python3 on PATH, whatever Pulumi.yaml says about a virtualenv
     path = [layout.venv / "bin", selection.executable.parent]
     if rehearsal:
-        env[REHEARSAL_VARIABLE] = "1"
         path += [command_plugin.stand_in_directory(layout), cloud_stand_ins(layout)]
         for name in [name for name in env if name.startswith("AWS_") or name == "KUBECONFIG"]:
             env.pop(name)

@@ -22,10 +22,6 @@ COMMAND_PLUGIN = "1.2.1"
 """Provider plugin `command`; equals the SDK pin in requirements/platform.txt."""
 
 
-REHEARSAL_VARIABLE = "IRONLANE_REHEARSAL"
-"""Set to 1 for the engine and its plugins when the cloud is a stand-in."""
-
-
 def parse_version(text: str) -> Version | None:
     """First `x.y` or `x.y.z` in text, or None."""
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)

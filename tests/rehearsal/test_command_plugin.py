@@ -29,7 +29,6 @@ from rehearsal.plugins.command.provider import CommandProvider
 from rehearsal.plugins.command.redact import Redactor
 from rehearsal.plugins.differences import Change, differences
 from rehearsal.toolchain.command_plugin import stand_in_directory
-from rehearsal.toolchain.versions import REHEARSAL_VARIABLE
 
 URN = "urn:pulumi:s::p::command:local:Command::thing"
 REMOTE_URN = "urn:pulumi:s::p::my:Component$command:remote:Command::far"
@@ -254,47 +253,6 @@ def test_remote_commands_are_refused_clearly(service: SimpleNamespace) -> None:
     assert "command:remote:Command needs the real plugin" in failure.reason
     with pytest.raises(AbortedError, match="needs the real plugin"):
         service.provider.Create(provider_pb2.CreateRequest(urn=REMOTE_URN), service.context)
-
-
-def test_a_rehearsal_tells_where_a_remote_command_would_run_and_runs_nothing(
-    service: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv(REHEARSAL_VARIABLE, "1")
-    trace = tmp_path / "trace"
-    inputs: dict[str, Any] = {
-        "connection": {"host": "10.0.0.9", "user": "ec2-user"},
-        "create": f"touch {trace}",
-        "stdin": props.secret("key"),
-        "triggers": ["i-1"],
-    }
-    checked = service.provider.Check(
-        provider_pb2.CheckRequest(urn=REMOTE_URN, news=props.to_struct(inputs)), service.context
-    )
-    assert list(checked.failures) == []
-    made = service.provider.Create(
-        provider_pb2.CreateRequest(urn=REMOTE_URN, properties=props.to_struct(inputs)), service.context
-    )
-    state = props.from_struct(made.properties)
-    assert (made.id.startswith("far"), state["stdout"], state["stdin"]) == (True, "", props.secret("key"))
-    assert service.log.lines == [f"rehearsal: not run on 10.0.0.9: touch {trace}"]
-    assert not trace.exists()
-    for change, replaces in (({"create": "true"}, []), ({"triggers": ["i-2"]}, ["triggers"])):
-        diff = service.provider.Diff(
-            provider_pb2.DiffRequest(
-                urn=REMOTE_URN,
-                old_inputs=props.to_struct(inputs),
-                olds=made.properties,
-                news=props.to_struct({**inputs, **change}),
-            ),
-            service.context,
-        )
-        assert list(diff.diffs) == list(change)
-        assert list(diff.replaces) == replaces
-    bad = {"create": True, "host": "x"}
-    failures = service.provider.Check(
-        provider_pb2.CheckRequest(urn=REMOTE_URN, news=props.to_struct(bad)), service.context
-    ).failures
-    assert [each.property for each in failures] == ["host", "create", "connection.host"]
 
 
 def test_run_function(service: SimpleNamespace) -> None:

@@ -77,8 +77,13 @@ class LocalCommand:
 
 def check(properties: Mapping[str, Any], known: frozenset[str] = RESOURCE_KEYS) -> list[Failure]:
     """Every bad input at once; a value that is not known yet (preview) passes."""
+    return check_values(reveal(dict(properties)), known)
+
+
+def check_values(values: Mapping[str, Any], known: frozenset[str]) -> list[Failure]:
+    """The same for values without secret wrappers."""
     failures = []
-    for key, value in reveal(dict(properties)).items():
+    for key, value in values.items():
         if key.startswith("__") or value is None or value == UNKNOWN:
             continue
         if key not in known:

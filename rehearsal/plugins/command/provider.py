@@ -1,6 +1,6 @@
-"""The provider service: what the engine asks, answered by really running the command lines of this machine.
+"""The provider service: what the engine asks, answered by really running the local command lines.
 
-Commands for other machines are never run: in a rehearsal they are recorded (`remote`), elsewhere they are refused.
+Remote ones are only written down, and only in a rehearsal, see `remote`.
 
 Follows the real plugin 1.2: triggers replace, any other changed input runs `update` (or `create` when there is none),
 inputs are echoed as outputs. One deliberate difference: when any input is secret, all that a command prints is secret.
@@ -36,7 +36,7 @@ RUN_FUNCTION = "command:local:run"
 _OUTPUT_KEYS = ("stdout", "stderr", "assets", "archive")
 _REPLACE_ON_CHANGE = "triggers"
 _NO_REMOTE = (
-    "the stand-in for provider plugin `command` runs local commands only; "
+    "outside of a rehearsal the stand-in for provider plugin `command` takes local commands only; "
     "{} needs the real plugin: `pulumi plugin install resource command " + VERSION + "`"
 )
 
@@ -47,54 +47,60 @@ class CommandProvider(StandIn):
     def __init__(self, log: EngineLog) -> None:
         super().__init__(log)
         self._cancellation = Cancellation()
+        self._journal = remote.Journal.of_rehearsal()
 
     def cancel(self) -> None:
         """Ends every command that runs; none is started any more."""
         self._cancellation.cancel()
 
-    # --- command:local:Command
+    # --- command:local:Command and command:remote:Command
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
-        checked = check
-        if _is_remote(request.urn):
-            checked = remote.check
-        elif _resource_type(request.urn) != COMMAND_TYPE:
+        if self._is_remote(request.urn):
+            news = props.from_struct(request.news)
+            failures = [
+                provider_pb2.CheckFailure(property=found.property, reason=found.reason) for found in remote.check(news)
+            ]
+            return provider_pb2.CheckResponse(
+                inputs=props.to_struct(remote.with_secret_connection(news)), failures=failures
+            )
+        if _resource_type(request.urn) != COMMAND_TYPE:
             failure = provider_pb2.CheckFailure(reason=_NO_REMOTE.format(_resource_type(request.urn)))
             return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
         failures = [
             provider_pb2.CheckFailure(property=found.property, reason=found.reason)
-            for found in checked(props.from_struct(request.news))
+            for found in check(props.from_struct(request.news))
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
-        keys = remote.RESOURCE_KEYS if _is_remote(request.urn) else RESOURCE_KEYS
+        keys = remote.KEYS if self._is_remote(request.urn) else RESOURCE_KEYS
         new = _inputs(props.from_struct(request.news), keys)
         old_source = request.old_inputs if request.HasField("old_inputs") else request.olds
         changes = differences(_inputs(props.from_struct(old_source), keys), new)
         return diff_response(changes, {path for path in changes if top_level(path) == _REPLACE_ON_CHANGE})
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _only_known(request.urn, context)
+        self._only_known(request.urn, context)
         inputs = props.from_struct(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=props.to_struct(_previewed(inputs)))
-        if _is_remote(request.urn):
-            outputs = remote.recorded(inputs, "create", request.urn, self._log)
-            id_ = request.urn.rsplit("::", 1)[-1] + secrets.token_hex(4)
-            return provider_pb2.CreateResponse(id=id_, properties=props.to_struct(outputs))
-        command = LocalCommand.from_properties(inputs)
-        outputs = self._run(command, command.create, inputs, {}, request.urn, request.timeout, context)
+        if self._is_remote(request.urn):
+            outputs = self._note("create", request.urn, props.reveal(inputs.get("create")), inputs)
+        else:
+            command = LocalCommand.from_properties(inputs)
+            outputs = self._run(command, command.create, inputs, {}, request.urn, request.timeout, context)
         name = request.urn.rsplit("::", 1)[-1]
         return provider_pb2.CreateResponse(id=name + secrets.token_hex(4), properties=props.to_struct(outputs))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _only_known(request.urn, context)
+        self._only_known(request.urn, context)
         inputs = props.from_struct(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=props.to_struct(_previewed(inputs)))
-        if _is_remote(request.urn):
-            outputs = remote.recorded(inputs, "update", request.urn, self._log)
+        if self._is_remote(request.urn):
+            line = inputs.get("create") if inputs.get("update") is None else inputs["update"]
+            outputs = self._note("update", request.urn, props.reveal(line), inputs)
             return provider_pb2.UpdateResponse(properties=props.to_struct(outputs))
         command = LocalCommand.from_properties(inputs)
         line = command.create if command.update is None else command.update
@@ -103,13 +109,13 @@ class CommandProvider(StandIn):
         return provider_pb2.UpdateResponse(properties=props.to_struct(outputs))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _only_known(request.urn, context)
+        self._only_known(request.urn, context)
         state = props.from_struct(request.properties)
-        if _is_remote(request.urn):
-            remote.recorded(state, "delete", request.urn, self._log)
+        if self._is_remote(request.urn):
+            self._note("delete", request.urn, props.reveal(state.get("delete")), state)
             return empty_pb2.Empty()
         command = LocalCommand.from_properties(state)
-        self._run(command, command.delete, _inputs(state), state, request.urn, request.timeout, context)
+        self._run(command, command.delete, _inputs(state, RESOURCE_KEYS), state, request.urn, request.timeout, context)
         return empty_pb2.Empty()
 
     # --- command:local:run
@@ -133,6 +139,20 @@ class CommandProvider(StandIn):
         return response
 
     # ---
+
+    def _is_remote(self, urn: str) -> bool:
+        return self._journal is not None and _resource_type(urn) == remote.TYPE
+
+    def _only_known(self, urn: str, context: grpc.ServicerContext) -> None:
+        if _resource_type(urn) != COMMAND_TYPE and not self._is_remote(urn):
+            _abort(context, grpc.StatusCode.UNIMPLEMENTED, _NO_REMOTE.format(_resource_type(urn)))
+
+    def _note(self, operation: str, urn: str, line: str | None, inputs: Mapping[str, Any]) -> props.Properties:
+        """Inputs and what a command prints that nobody ran: nothing."""
+        assert self._journal is not None
+        if line is not None:
+            self._log.info(urn, self._journal.note(operation, urn, line, inputs))
+        return {**inputs, "stdout": "", "stderr": ""}
 
     def _run(
         self,
@@ -187,21 +207,12 @@ def _resource_type(urn: str) -> str:
     return parts[2].rsplit("$", 1)[-1] if len(parts) > 3 else urn
 
 
-def _is_remote(urn: str) -> bool:
-    return remote.in_rehearsal() and _resource_type(urn) == remote.COMMAND_TYPE
-
-
-def _only_known(urn: str, context: grpc.ServicerContext) -> None:
-    if _resource_type(urn) != COMMAND_TYPE and not _is_remote(urn):
-        _abort(context, grpc.StatusCode.UNIMPLEMENTED, _NO_REMOTE.format(_resource_type(urn)))
-
-
 def _abort(context: grpc.ServicerContext, code: grpc.StatusCode, message: str) -> NoReturn:
     context.abort(code, message)
     raise AssertionError("abort returned")
 
 
-def _inputs(properties: Mapping[str, Any], keys: frozenset[str] = RESOURCE_KEYS) -> props.Properties:
+def _inputs(properties: Mapping[str, Any], keys: frozenset[str]) -> props.Properties:
     return {key: value for key, value in properties.items() if key in keys and value is not None}
 
 
