@@ -46,9 +46,8 @@ def program(settings: CloudSettings) -> None:
     )
     deploy_key = ec2.KeyPair("deploy", public_key=settings.hot_path.deploy_public_key, opts=with_provider)
     hosts = hot_path(settings, keys, network, bucket, deploy_key, with_provider)
-    nats = NatsCluster(
-        "bus", bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider), with_provider
-    )
+    bus = bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider)
+    nats = NatsCluster("bus", bus, with_provider)
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
     pulumi.export("bus_urls", list(nats.urls))
@@ -146,6 +145,7 @@ def bus_args(
             zone=zone,
             subnet_id=network.subnet_ids[Tier.BUS][index],
             address=str(IPv4Network(subnet_cidr(settings.network.vpc_cidr, Tier.BUS, index))[BUS_HOST]),
+            host_key=wanted.host_keys.get(f"nats-{index + 1}"),
         )
         for index, zone in enumerate(settings.aws.zones)
     )

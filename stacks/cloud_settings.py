@@ -69,7 +69,7 @@ class BusSettings(Settings):
     volume: Volume
     load: Load
     limits: Limits = Limits()
-    host_keys: dict[str, str] = {}
+    host_keys: dict[str, str] = Field(default_factory=dict)
 
 
 class EksSettings(Settings):

@@ -172,7 +172,8 @@ def test_certificates_of_servers_are_none_of_users_and_the_reverse(prod: Recordi
     assert uses["bus-leaf-ca-leaf-hot-a"] == {"client_auth"}
     assert uses["bus-route-ca-nats-1"] == {"server_auth", "client_auth"}
     users = {name.removeprefix("bus-client-ca-") for name in uses if name.startswith("bus-client-ca-")} - set(SERVERS)
-    assert users == {"oms", "operator", "declarer", "sys"}
+    programs = {"oms", "risk-engine", "audit-ingest", "market-data-recorder", "reference-data"}
+    assert users == {*programs, "operator", "declarer", "sys"}
 
 
 def test_another_setting_reaches_every_server_and_no_instance(prod: Recording) -> None:

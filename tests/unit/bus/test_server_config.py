@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from components.bus import leaf_node, permissions, server_config, stream_classes
 from components.bus.capacity import Volume
@@ -143,6 +144,33 @@ def test_a_leaf_carries_no_more_than_its_host_says_and_hears() -> None:
     assert not [subject for subject in subjects if "hot-b" in subject or subject in (">", "ironlane.>")]
     assert "ironlane.prod.command.hot-a.>" in allowed.subscribe
     assert not [subject for subject in allowed.publish if "command" in subject or subject.startswith("$")]
+
+
+def test_no_user_may_be_given_an_empty_list() -> None:
+    """The server takes an empty list of allowed subjects for no restriction at all."""
+    for lists in ({"publish": (), "subscribe": ("a",)}, {"publish": ("a",), "subscribe": ()}):
+        with pytest.raises(ValidationError, match="at least 1 item"):
+            permissions.Permissions.model_validate(lists)
+
+
+def test_nobody_but_people_re_arms_and_no_program_reads_another_one_s_inbox() -> None:
+    for account in server_config.users(bus()):
+        for user in account.users:
+            allowed = user.permissions
+            rearms = [subject for subject in allowed.publish if "rearm" in subject or subject.endswith("command.>")]
+            assert not rearms or user.name == permissions.OPERATOR
+            inboxes = {subject for subject in allowed.subscribe if subject.startswith("_INBOX")}
+            own = f"agent-{user.name.removeprefix('leaf-')}" if user.name.startswith("leaf-") else user.name
+            assert inboxes == {f"_INBOX_{own}.>"}
+
+
+def test_commands_of_the_risk_engine_are_those_of_wire() -> None:
+    from wire import messages
+    from wire.subjects import Subjects
+
+    allowed = permissions.risk_engine("prod", "risk-engine").publish
+    for command in (messages.SetLimits, messages.SetMode, messages.Kill):
+        assert Subjects("prod").command("h1", command).replace("h1.order-router", "*.*") in allowed
 
 
 def test_what_was_acknowledged_is_on_disk() -> None:
