@@ -153,6 +153,7 @@ def bus_args(
     in_order = sorted(hosts.hosts.values(), key=lambda host: host.role == "active")
     return NatsClusterArgs(
         environment=settings.environment,
+        region=settings.aws.region,
         places=places,
         security_group_id=network.security_group_ids[Party.BUS],
         instance_type=wanted.instance_type,

@@ -17,7 +17,6 @@ _ALGORITHM = "ECDSA"
 _CURVE = "P256"
 _DAY_H = 24
 _AUTHORITY_DAYS = 3650
-_AUTHORITY_RENEWAL_DAYS = 365
 _CERTIFICATE_DAYS = 397
 _CERTIFICATE_RENEWAL_DAYS = 60
 
@@ -75,7 +74,6 @@ class CertificateAuthority(pulumi.ComponentResource):
             max_path_length=0,
             allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
             validity_period_hours=_AUTHORITY_DAYS * _DAY_H,
-            early_renewal_hours=_AUTHORITY_RENEWAL_DAYS * _DAY_H,
             opts=child,
         )
         self.certificate = root.cert_pem

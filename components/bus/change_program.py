@@ -82,9 +82,9 @@ class Systemd:
         return subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_S, check=False).stdout
 
 
-def fetch_from_bucket(source: str, target: Path) -> None:
+def fetch_from_bucket(source: str, region: str, target: Path) -> None:
     """source: s3:// URL; the instance's role may read it."""
-    command = ["aws", "s3", "cp", "--only-show-errors", source, str(target)]
+    command = ["aws", "s3", "cp", "--only-show-errors", "--region", region, source, str(target)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_S, check=False)
     if done.returncode != 0:
         raise ChangeError(f"{source}: {done.stderr.strip()}; upload the release there, see docs/cloud.md")
@@ -119,7 +119,7 @@ class Change:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o755)
         archive = draft / "archive"
-        self._fetch(release["source"], archive)
+        self._fetch(release["source"], release["region"], archive)
         found = _sha256(archive)
         if found != release["sha256"]:
             shutil.rmtree(draft)

@@ -66,6 +66,7 @@ class NatsClusterArgs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     environment: str
+    region: str
     places: tuple[Place, ...]
     security_group_id: Text
     instance_type: str
@@ -268,7 +269,13 @@ class NatsCluster(pulumi.ComponentResource):
             )
             pem |= _tls_files(listener, issued)
         document = pulumi.Output.all(bucket=args.bucket, tls=pem).apply(
-            lambda found: server_change.server_document(self._bus, member, args.release, found["bucket"], found["tls"])
+            lambda found: server_change.server_document(
+                self._bus,
+                member,
+                args.release,
+                server_change.Store(bucket=found["bucket"], region=args.region),
+                found["tls"],
+            )
         )
         # another type stops and starts the instance: the next one's turn comes when this one has caught up again
         triggers = [instance.id, args.instance_type]
@@ -289,7 +296,7 @@ class NatsCluster(pulumi.ComponentResource):
                     host.name,
                     self._bus.members,
                     args.release,
-                    found["bucket"],
+                    server_change.Store(bucket=found["bucket"], region=args.region),
                     found["tls"],
                     host.housekeeping,
                 )

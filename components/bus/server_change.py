@@ -52,6 +52,15 @@ class Release(BaseModel):
         return f"{self.folder}/nats-server"
 
 
+class Store(BaseModel):
+    """Where releases lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: str
+    region: str
+
+
 def broken_release(release: Release) -> list[str]:
     if f"-v{release.version}-" not in release.file:
         return [f"release.file {release.file}: is not of release.version {release.version}"]
@@ -65,7 +74,7 @@ def _document(
     account: str,
     etc: str,
     release: Release,
-    bucket: str,
+    store: Store,
     files: Mapping[str, str],
     monitor_port: int,
     peers: Mapping[str, str],
@@ -82,7 +91,8 @@ def _document(
         "state": state,
         "login": dict(login) if login else None,
         "release": {
-            "source": f"s3://{bucket}/{release.key}",
+            "source": f"s3://{store.bucket}/{release.key}",
+            "region": store.region,
             "sha256": release.sha256,
             "folder": release.folder,
         },
@@ -103,7 +113,7 @@ def server_document(
     bus: server_config.Bus,
     member: server_config.Member,
     release: Release,
-    bucket: str,
+    store: Store,
     tls: Mapping[str, str],
 ) -> dict[str, Any]:
     """tls: the files of every listener."""
@@ -113,7 +123,7 @@ def server_document(
         account=server_config.OS_ACCOUNT,
         etc=server_config.ETC,
         release=release,
-        bucket=bucket,
+        store=store,
         files={
             "nats.conf": server_config.config(bus, member),
             server_config.UNIT: server_config.unit(bus, release.program),
@@ -131,7 +141,7 @@ def leaf_document(
     host: str,
     members: Sequence[server_config.Member],
     release: Release,
-    bucket: str,
+    store: Store,
     tls: Mapping[str, str],
     housekeeping: tuple[int, ...],
 ) -> dict[str, Any]:
@@ -142,7 +152,7 @@ def leaf_document(
         account=leaf_node.OS_ACCOUNT,
         etc=leaf_node.ETC,
         release=release,
-        bucket=bucket,
+        store=store,
         files={
             "nats.conf": leaf_node.leaf_config(environment, host, hubs, members[0].leaf_port),
             leaf_node.UNIT: leaf_node.leaf_unit(release.program, housekeeping),

@@ -31,6 +31,7 @@ from wire.client import BusSettings, TlsFiles
 BINARY: Final = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
 ENVIRONMENT: Final = "test"
 HOST: Final = "hot-a"
+STORE: Final = server_change.Store(bucket="artifacts", region="us-east-1")
 _STOP_S = 90
 
 
@@ -124,14 +125,12 @@ class Machines:
 
     def server_document(self, number: int, limits: Limits) -> dict[str, Any]:
         member = self.members[number - 1]
-        document = server_change.server_document(
-            self.bus(limits), member, self.release, "artifacts", self._tls[member.name]
-        )
+        document = server_change.server_document(self.bus(limits), member, self.release, STORE, self._tls[member.name])
         return self._here(document, member.name)
 
     def leaf_document(self) -> dict[str, Any]:
         document = server_change.leaf_document(
-            ENVIRONMENT, HOST, self.members, self.release, "artifacts", self._leaf_tls, (0,)
+            ENVIRONMENT, HOST, self.members, self.release, STORE, self._leaf_tls, (0,)
         )
         hubs = tuple(member.address for member in self.members)
         document["files"]["nats.conf"] = leaf_node.leaf_config(
@@ -169,7 +168,7 @@ class Machines:
         """Raises ChangeError."""
         Change(document, self.service(name), self._fetch).apply()
 
-    def _fetch(self, source: str, target: Path) -> None:
+    def _fetch(self, source: str, region: str, target: Path) -> None:
         self.fetched.append(source)
         target.write_bytes(self._archive)
 

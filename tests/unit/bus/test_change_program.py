@@ -116,6 +116,7 @@ class Machine:
             "login": None,
             "release": {
                 "source": "s3://artifacts/nats.tar.gz",
+                "region": "us-east-1",
                 "sha256": hashlib.sha256(archive()).hexdigest(),
                 "folder": str(self.folder / "opt" / "release"),
             },
@@ -130,7 +131,7 @@ class Machine:
     def apply(self, document: dict[str, Any]) -> None:
         Change(document, self.service, self.fetch).apply()
 
-    def fetch(self, source: str, target: Path) -> None:
+    def fetch(self, source: str, region: str, target: Path) -> None:
         self.fetched += 1
         target.write_bytes(self.archive)
 

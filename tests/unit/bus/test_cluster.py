@@ -24,6 +24,7 @@ LOAD = Load(records_per_s=100, record_bytes=512, telemetry_per_s=200, telemetry_
 def args(**changes: Any) -> NatsClusterArgs:
     values: dict[str, Any] = {
         "environment": "prod",
+        "region": "us-east-1",
         "places": tuple(
             Place(zone=f"us-east-1{zone}", subnet_id=f"subnet-{zone}", address=f"10.40.{number}.10")
             for number, zone in ((104, "a"), (105, "b"), (106, "c"))
