@@ -273,7 +273,7 @@ class NatsCluster(pulumi.ComponentResource):
                 self._bus,
                 member,
                 args.release,
-                server_change.Store(bucket=found["bucket"], region=args.region),
+                self._store(found["bucket"]),
                 found["tls"],
             )
         )
@@ -282,6 +282,9 @@ class NatsCluster(pulumi.ComponentResource):
         machine = _Machine(member.address, place.host_key, triggers)
         changed = self._change(name, machine, document, [attachment, *after])
         return Server(member, instance.id, changed)
+
+    def _store(self, bucket: str) -> server_change.Store:
+        return server_change.Store(bucket=bucket, region=self._args.region)
 
     def _leaf_nodes(self) -> None:
         args = self._args
@@ -296,7 +299,7 @@ class NatsCluster(pulumi.ComponentResource):
                     host.name,
                     self._bus.members,
                     args.release,
-                    server_change.Store(bucket=found["bucket"], region=args.region),
+                    self._store(found["bucket"]),
                     found["tls"],
                     host.housekeeping,
                 )
