@@ -362,7 +362,8 @@ class Change:
 
     def _switch(self, folder: Path) -> None:
         draft = self.current.with_name("current.unfinished")
-        draft.unlink() if draft.is_symlink() else None
+        if draft.is_symlink():
+            draft.unlink()
         draft.symlink_to(folder.name)
         draft.replace(self.current)
         units = self.document["unit_folder"]
@@ -393,7 +394,8 @@ def _sha256(file: Path) -> str:
 
 def _write_private(file: Path, text: str, mode: int) -> None:
     draft = file.with_name(file.name + ".unfinished")
-    draft.unlink() if draft.exists() else None
+    if draft.exists():
+        draft.unlink()
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as out:
         out.write(text)
     draft.replace(file)

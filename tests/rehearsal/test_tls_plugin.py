@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import grpc
@@ -32,9 +31,17 @@ class Context:
         raise AbortedError(f"{code.name}: {message}")
 
 
+class Log:
+    def info(self, urn: str, message: str) -> None: ...
+
+    def warning(self, urn: str, message: str) -> None: ...
+
+    def connect(self, address: str) -> None: ...
+
+
 @pytest.fixture
 def tls() -> TlsProvider:
-    return TlsProvider(SimpleNamespace(info=print, warning=print, connect=print))
+    return TlsProvider(Log())
 
 
 def urn(type_: str) -> str:
