@@ -103,10 +103,11 @@ class NatsClusterArgs(BaseModel):
 
 @dataclass(frozen=True)
 class Server:
-    """One member that exists. `changed` is the step after which it runs on the wanted state, caught up."""
+    """One member that exists. connection: by which it is changed; `changed`: the step after which it has caught up."""
 
     member: server_config.Member
     instance_id: pulumi.Output[str]
+    connection: remote.ConnectionArgs
     changed: pulumi.Resource
 
 
@@ -281,7 +282,7 @@ class NatsCluster(pulumi.ComponentResource):
         triggers = [instance.id, args.instance_type]
         machine = _Machine(member.address, place.host_key, triggers)
         changed = self._change(name, machine, document, [attachment, *after])
-        return Server(member, instance.id, changed)
+        return Server(member, instance.id, self._connection(machine), changed)
 
     def _store(self, bucket: str) -> server_change.Store:
         return server_change.Store(bucket=bucket, region=self._args.region)
@@ -309,6 +310,17 @@ class NatsCluster(pulumi.ComponentResource):
             changed = self._change(f"{self._name}-leaf-{host.name}", machine, document, [host.ready, *after])
             after = [changed]
 
+    def _connection(self, machine: _Machine) -> remote.ConnectionArgs:
+        key = self._args.private_key
+        return remote.ConnectionArgs(
+            host=machine.address,
+            user=self._args.user,
+            private_key=None if key is None else pulumi.Output.secret(key),
+            host_key=machine.host_key,
+            dial_error_limit=_DIALS,
+            per_dial_timeout=15,
+        )
+
     def _change(
         self,
         name: str,
@@ -317,15 +329,7 @@ class NatsCluster(pulumi.ComponentResource):
         after: list[pulumi.Resource],
     ) -> pulumi.Resource:
         """The steps that bring one machine to `document`."""
-        key = self._args.private_key
-        connection = remote.ConnectionArgs(
-            host=machine.address,
-            user=self._args.user,
-            private_key=None if key is None else pulumi.Output.secret(key),
-            host_key=machine.host_key,
-            dial_error_limit=_DIALS,
-            per_dial_timeout=15,
-        )
+        connection = self._connection(machine)
         program = remote.Command(
             f"{name}-program",
             connection=connection,
