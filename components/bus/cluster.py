@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pulumi
 from pulumi_aws import ebs, ec2
@@ -279,7 +281,7 @@ class NatsCluster(pulumi.ComponentResource):
             )
         )
         # another type stops and starts the instance: the next one's turn comes when this one has caught up again
-        triggers = [instance.id, args.instance_type]
+        triggers: list[Text] = [instance.id, args.instance_type]
         machine = _Machine(member.address, place.host_key, triggers)
         changed = self._change(name, machine, document, [attachment, *after])
         return Server(member, instance.id, self._connection(machine), changed)
@@ -294,21 +296,23 @@ class NatsCluster(pulumi.ComponentResource):
             issued = self._authorities[Listener.LEAF].issue(
                 CertificateArgs(name=leaf_node.leaf_user(host.name), uses=USER)
             )
-            document = pulumi.Output.all(bucket=args.bucket, tls=_tls_files(Listener.LEAF, issued)).apply(
-                lambda found, host=host: server_change.leaf_document(
-                    args.environment,
-                    host.name,
-                    self._bus.members,
-                    args.release,
-                    self._store(found["bucket"]),
-                    found["tls"],
-                    host.housekeeping,
-                )
-            )
+            found = pulumi.Output.all(bucket=args.bucket, tls=_tls_files(Listener.LEAF, issued))
+            document = found.apply(partial(self._leaf_document, host))
             # the next host's leaf waits for this one's: active and standby are never without it together
             machine = _Machine(host.address, host.host_key, [host.instance_id])
             changed = self._change(f"{self._name}-leaf-{host.name}", machine, document, [host.ready, *after])
             after = [changed]
+
+    def _leaf_document(self, host: LeafHost, found: dict[str, Any]) -> dict[str, Any]:
+        return server_change.leaf_document(
+            self._args.environment,
+            host.name,
+            self._bus.members,
+            self._args.release,
+            self._store(found["bucket"]),
+            found["tls"],
+            host.housekeeping,
+        )
 
     def _connection(self, machine: _Machine) -> remote.ConnectionArgs:
         key = self._args.private_key
@@ -325,7 +329,7 @@ class NatsCluster(pulumi.ComponentResource):
         self,
         name: str,
         machine: _Machine,
-        document: pulumi.Output[dict[str, object]],
+        document: pulumi.Output[dict[str, Any]],
         after: list[pulumi.Resource],
     ) -> pulumi.Resource:
         """The steps that bring one machine to `document`."""
@@ -341,12 +345,13 @@ class NatsCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
         # a digest of random keys tells nothing of them, and has to be seen in a preview
+        text: pulumi.Output[str] = pulumi.Output.secret(document.apply(server_change.as_text))
         digest = pulumi.Output.unsecret(document.apply(server_change.digest))
         return remote.Command(
             f"{name}-change",
             connection=connection,
             create=digest.apply(server_change.apply_command),
-            stdin=pulumi.Output.secret(document.apply(server_change.as_text)),
+            stdin=text,
             triggers=machine.triggers,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(

@@ -16,7 +16,7 @@ from pathlib import Path
 from cli.paths import Layout
 from rehearsal.toolchain import command_plugin, pulumi_cli
 
-# names the file that takes what would run on hosts; only a rehearsal has it, and without it nothing pretends to have run
+# names the file that takes what would run on hosts; only a rehearsal has it: without it nothing may pretend to have run
 REHEARSAL_RECORD = "IRONLANE_REHEARSAL_RECORD"
 _DROPPED = (
     REHEARSAL_RECORD,

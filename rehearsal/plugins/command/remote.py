@@ -21,7 +21,17 @@ from rehearsal.toolchain.environment import REHEARSAL_RECORD
 
 TYPE = "command:remote:Command"
 KEYS = frozenset(
-    ("create", "update", "delete", "triggers", "stdin", "environment", "logging", "addPreviousOutputInEnv", "connection")
+    (
+        "create",
+        "update",
+        "delete",
+        "triggers",
+        "stdin",
+        "environment",
+        "logging",
+        "addPreviousOutputInEnv",
+        "connection",
+    )
 )
 _SECRET_OF_CONNECTION = ("password", "privateKey", "privateKeyPassword")
 _TEXT_OF_CONNECTION = ("host", "user", "hostKey", "agentSocketPath", *_SECRET_OF_CONNECTION)
