@@ -344,8 +344,8 @@ class NatsCluster(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
-        # a digest of random keys tells nothing of them, and has to be seen in a preview
         text: pulumi.Output[str] = pulumi.Output.secret(document.apply(server_change.as_text))
+        # a digest of random keys tells nothing of them, and has to be seen in a preview
         digest = pulumi.Output.unsecret(document.apply(server_change.digest))
         return remote.Command(
             f"{name}-change",
