@@ -118,6 +118,7 @@ class _Plan:
         ]
         if self.cloud:
             steps.append(self._more("cloud", "provider SDKs of the cloud stacks", environment, ()))
+            steps.append(self._more("rehearsal", "what the stand-in providers need", environment, ()))
         if self.tests:
             pytest = layout.venv / "bin" / "pytest"
             steps.append(self._more("tests", "tools that the tests need", environment, (pytest,), "test"))

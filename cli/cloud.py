@@ -70,13 +70,17 @@ def preview(stack: Stack, args: argparse.Namespace) -> int:
 
 
 def up(stack: Stack, args: argparse.Namespace) -> int:
-    """The real thing. Raises SettingsError without credentials."""
-    _tell_bundle(stack, from_file(stack.file))
+    """The real thing. Raises SettingsError without credentials, or while a value is still to be filled in."""
+    settings = from_file(stack.file)
+    _tell_bundle(stack, settings)
     if not has_credentials(os.environ):
         raise SettingsError(
             f"stack {stack.name} is on AWS and there are no AWS credentials; set AWS_PROFILE, or try it out with"
             f" `make rehearse STACK={stack.name}`"
         )
+    if settings.not_filled_in:
+        lines = "\n".join(f"{stack.file.name}: ironlane:{each}" for each in settings.not_filled_in)
+        raise SettingsError(f"not filled in yet:\n{lines}")
     began = time.monotonic()
     with one_operation(stack):
         outcome = _apply(stack, stack_document(stack, {}))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import ec2
 
+from components.bus.cluster import LeafHost, NatsCluster, NatsClusterArgs, Place
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
 from components.hot_path.boot_objects import PREFIX, BootObjects, BootObjectsArgs
@@ -26,6 +28,8 @@ from components.network.flows import Party
 from components.network.vpc import Network, NetworkArgs
 from stacks.cloud_settings import CloudSettings
 from stacks.stack_file import SettingsError
+
+BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
 
 
 def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
@@ -61,8 +65,11 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
         ),
         with_provider,
     )
-    hosts = hot_path(settings, keys, network, bucket, bundles, files, with_provider)
+    deploy_key = ec2.KeyPair("deploy", public_key=settings.hot_path.deploy_public_key, opts=with_provider)
+    hosts = hot_path(settings, keys, network, bucket, bundles, files, deploy_key, with_provider)
     roll_out(settings, bucket, bundles, hosts, files, with_provider)
+    bus = bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider)
+    nats = NatsCluster("bus", bus, with_provider)
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
     # a changed digest: the rollout has to bring that host up to date
     pulumi.export(
@@ -70,6 +77,8 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
         {host.name: settings.hot_path.specification(host).digest for host in settings.hot_path.hosts},
     )
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
+    pulumi.export("bus_urls", list(nats.urls))
+    pulumi.export("bus_ca", nats.ca_pem)
     pulumi.export("kubernetes_endpoint", cluster.endpoint)
 
 
@@ -97,6 +106,7 @@ def hot_path(
     bucket: EngineBucket,
     bundles: EngineBundles,
     files: dict[str, HostFiles],
+    deploy_key: ec2.KeyPair,
     opts: pulumi.ResourceOptions,
 ) -> HotPathHosts:
     wanted = settings.hot_path
@@ -105,12 +115,11 @@ def hot_path(
         InstanceRoleArgs(
             environment=settings.environment,
             artifact_bucket_arn=bucket.arn,
-            artifact_prefixes=("engines/", PREFIX),
+            artifact_prefixes=("engines/", PREFIX, "releases/nats/"),
             artifact_key_arn=keys.arns[KeyUse.S3],
         ),
         opts,
     )
-    key = ec2.KeyPair("deploy", public_key=wanted.deploy_public_key, opts=opts)
     boot = BootObjects(
         "boot",
         BootObjectsArgs(
@@ -135,7 +144,7 @@ def hot_path(
             instance_type=wanted.instance_type,
             cpu_options=wanted.cpu_options,
             ami_id=wanted.ami_id,
-            key_name=key.key_name,
+            key_name=deploy_key.key_name,
             profile_name=role.profile_name,
             volume_gib=wanted.volume_gib,
             volume_key_arn=keys.arns[KeyUse.EBS],
@@ -224,6 +233,69 @@ def private_key(file: str | None) -> pulumi.Output[str] | None:
             f"ironlane:rollout.private_key_file = {file!r}: {error.strerror}; to do without, leave the setting out"
             " and load the key into an SSH agent"
         ) from None
+
+
+def bus_args(
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    network: Network,
+    bucket: EngineBucket,
+    deploy_key: ec2.KeyPair,
+    hosts: HotPathHosts,
+    opts: pulumi.ResourceOptions,
+) -> NatsClusterArgs:
+    wanted = settings.bus
+    role = InstanceRole(
+        "bus-role",
+        InstanceRoleArgs(
+            environment=settings.environment,
+            artifact_bucket_arn=bucket.arn,
+            artifact_prefixes=("releases/nats/",),
+            artifact_key_arn=keys.arns[KeyUse.S3],
+        ),
+        opts,
+    )
+    places = tuple(
+        Place(
+            zone=zone,
+            subnet_id=network.subnet_ids[Tier.BUS][index],
+            address=str(IPv4Network(subnet_cidr(settings.network.vpc_cidr, Tier.BUS, index))[BUS_HOST]),
+            host_key=wanted.host_keys.get(f"nats-{index + 1}"),
+        )
+        for index, zone in enumerate(settings.aws.zones)
+    )
+    housekeeping = {
+        host.name: settings.hot_path.specification(host).core_map.housekeeping for host in settings.hot_path.hosts
+    }
+    # the standby's leaf node changes before the active host's
+    in_order = sorted(hosts.hosts.values(), key=lambda host: host.role == "active")
+    return NatsClusterArgs(
+        environment=settings.environment,
+        region=settings.aws.region,
+        places=places,
+        security_group_id=network.security_group_ids[Party.BUS],
+        instance_type=wanted.instance_type,
+        ami_id=wanted.ami_id,
+        key_name=deploy_key.key_name,
+        profile_name=role.profile_name,
+        release=wanted.release,
+        bucket=bucket.name,
+        volume=wanted.volume,
+        volume_key_arn=keys.arns[KeyUse.EBS],
+        load=wanted.load,
+        limits=wanted.limits,
+        leaf_hosts=tuple(
+            LeafHost(
+                name=host.name,
+                address=host.private_ip,
+                instance_id=host.instance_id,
+                housekeeping=housekeeping[host.name],
+                ready=host.ready,
+            )
+            for host in in_order
+        ),
+        protect=settings.protected,
+    )
 
 
 def eks_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) -> EksClusterArgs:

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.bus.capacity import Load, Volume
+from components.bus.nats_config import Limits
+from components.bus.server_change import Release
 from components.control_plane.addons import AddonVersions
 from components.control_plane.kube_proxy import Mode
 from components.control_plane.node_groups import NodePool, Pool
-from components.hot_path.host.core_map import CoreLayout, CoreMapError
-from components.hot_path.host.machines import machine
-from components.hot_path.host.roles import known_roles
-from components.hot_path.host.specification import HostSpecification, HostTuning, host_specification
 from components.hot_path.bundle_pin import BundlePin
 from components.hot_path.host.core_map import CoreLayout, CoreMapError
 from components.hot_path.host.machines import machine
@@ -137,6 +136,21 @@ class RolloutSettings(Settings):
     gates_that_may_stay_closed: Texts = ()
 
 
+class BusSettings(Settings):
+    """One server in each of aws.zones. load: the average that three times must fit.
+
+    host_keys: of SSH, by server (`nats-1`), as ssh-keyscan prints them; a server without one is taken at its word.
+    """
+
+    instance_type: str
+    ami_id: str
+    release: Release
+    volume: Volume
+    load: Load
+    limits: Limits = Limits()
+    host_keys: dict[str, str] = Field(default_factory=dict)
+
+
 class EksSettings(Settings):
     version: str
     node_release: str
@@ -167,6 +181,7 @@ class CloudSettings(Settings):
     trading: TradingSettings
     engine: EngineSettings
     rollout: RolloutSettings = RolloutSettings()
+    bus: BusSettings
     eks: EksSettings
     rehearsal: Annotated[bool, BeforeValidator(_flag)] = False
 
@@ -174,6 +189,13 @@ class CloudSettings(Settings):
     def protected(self) -> bool:
         """Whether hosts, keys and data can be stopped, replaced or deleted at all."""
         return self.environment == "prod" if self.protect is None else self.protect
+
+    @property
+    def not_filled_in(self) -> tuple[str, ...]:
+        """What an example cannot hold and `up` on a real account cannot do without, each as `key: where to get it`."""
+        if self.bus.release.filled_in:
+            return ()
+        return (f"bus.release.sha256: take the line of {self.bus.release.file} from SHA256SUMS of the NATS release",)
 
     @model_validator(mode="after")
     def _venue_is_where_the_network_lets_the_roles_go(self) -> CloudSettings:

@@ -1,7 +1,8 @@
-"""The nats-server configuration of one member of a cluster, as text.
+"""The nats-server configuration of one member of a cluster, and of a leaf node, as text.
 
-Pure: the same arguments give the same bytes. Secrets are not in it: each user's password is either a bcrypt hash or
-an `include` of a file that `password_fragment` or `cluster_fragment` describe, read by the server at start and reload.
+Pure: the same arguments give the same bytes. Secrets are not in it: a user is known by a client certificate, or by a
+password that is either a bcrypt hash or an `include` of a file that `password_fragment` or `cluster_fragment` describe,
+read by the server at start and reload.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ Duration = Annotated[str, Field(pattern=r"^\d+(ms|s|m|h)$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Path = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,1024}$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,253}$")]
+Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]{1,64}$")]  # `name` or `key:value`
 
 _MEBI = 1 << 20
 
@@ -28,17 +30,23 @@ class _Frozen(BaseModel):
 
 
 class User(_Frozen):
-    """One login; exactly one of `password_bcrypt` and `password_include` (path relative to the configuration)."""
+    """One login; exactly one of `password_bcrypt`, `password_include` (path relative to the configuration) and
+    `by_certificate`: the name stands in the client certificate as its DNS name.
+    """
 
     name: Token
     permissions: Permissions
     password_bcrypt: Annotated[str, Field(pattern=r"^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$")] | None = None
     password_include: Path | None = None
+    by_certificate: bool = False
 
     @model_validator(mode="after")
-    def _one_password(self) -> Self:
-        if (self.password_bcrypt is None) == (self.password_include is None):
-            raise ValueError(f"user {self.name}: give exactly one of password_bcrypt and password_include")
+    def _one_proof(self) -> Self:
+        proofs = (self.password_bcrypt is not None, self.password_include is not None, self.by_certificate)
+        if sum(proofs) != 1:
+            raise ValueError(
+                f"user {self.name}: give exactly one of password_bcrypt, password_include and by_certificate"
+            )
         return self
 
 
@@ -59,12 +67,16 @@ class Account(_Frozen):
 
 
 class JetStream(_Frozen):
-    """`sync_interval` "always" writes to disk before acknowledging: what was acknowledged survives a power failure."""
+    """`sync_interval` "always" writes to disk before acknowledging: what was acknowledged survives a power failure.
+
+    unique_tag: prefix of a server tag; two replicas of a stream never share its value.
+    """
 
     store_dir: Path
     max_file_store: int = Field(default=8 << 30, ge=_MEBI)
     max_memory_store: int = Field(default=128 * _MEBI, ge=0)
     sync_interval: Duration | Annotated[str, Field(pattern="^always$")] = "always"
+    unique_tag: Annotated[str, Field(pattern=r"^[a-z]+:$")] | None = None
 
 
 class Limits(_Frozen):
@@ -82,11 +94,30 @@ class Limits(_Frozen):
 
 
 class Tls(_Frozen):
-    """Certificates of one listener; clients must present one too."""
+    """Certificates of one listener; clients must present one too.
+
+    map_users: the certificate's DNS name is the user. handshake_first: nothing is sent in the clear, not even INFO.
+    """
 
     cert_file: Path
     key_file: Path
     ca_file: Path
+    map_users: bool = False
+    handshake_first: bool = False
+
+
+class Route(_Frozen):
+    """Where a peer listens for other members."""
+
+    host: Host
+    port: Port
+
+
+class LeafListener(_Frozen):
+    """Where leaf nodes connect; each is a user of an account, and may carry no more than that user may."""
+
+    port: Port
+    tls: Tls
 
 
 class NatsServer(_Frozen):
@@ -100,20 +131,26 @@ class NatsServer(_Frozen):
     monitor_port: Port
     monitor_host: Host = "127.0.0.1"
     peers: tuple[Token, ...] = Field(min_length=1, description="server names of every member, this one included")
-    cluster_include: Path  # the file of cluster_fragment
+    cluster_include: Path | None = None  # the file of cluster_fragment: login and routes
+    routes: tuple[Route, ...] = ()  # without a login: cluster_tls proves who a member is
     jetstream: JetStream
     accounts: tuple[Account, ...] = Field(min_length=1)
     system_account: Token
     limits: Limits = Limits()
-    tags: tuple[Token, ...] = ()
+    tags: tuple[Tag, ...] = ()
     client_tls: Tls | None = None
     cluster_tls: Tls | None = None
+    leaf: LeafListener | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        ports = (self.client_port, self.cluster_port, self.monitor_port)
+        ports = (self.client_port, self.cluster_port, self.monitor_port, *([self.leaf.port] if self.leaf else []))
         if len(set(ports)) != len(ports):
-            raise ValueError(f"client_port, cluster_port and monitor_port must differ, not {ports}")
+            raise ValueError(f"client_port, cluster_port, monitor_port and leaf.port must differ, not {ports}")
+        if (self.cluster_include is None) == (not self.routes):
+            raise ValueError("give exactly one of cluster_include and routes")
+        if self.routes and self.cluster_tls is None:
+            raise ValueError("routes without cluster_tls: anybody who reaches the port could join; give cluster_tls")
         if self.server_name not in self.peers or len(set(self.peers)) != len(self.peers):
             raise ValueError(f"peers must name every member once, and {self.server_name} among them")
         accounts = [account.name for account in self.accounts]
@@ -131,14 +168,43 @@ class NatsServer(_Frozen):
             raise ValueError(f"monitor_host {self.monitor_host!r}: the monitoring port has no login; use 127.0.0.1")
         if not _is_loopback(self.host) and (self.client_tls is None or self.cluster_tls is None):
             raise ValueError(f"host {self.host!r} is not loopback: client_tls and cluster_tls are required")
+        listeners = [self.client_tls, *([self.leaf.tls] if self.leaf else [])]
+        by_certificate = [user.name for account in self.accounts for user in account.users if user.by_certificate]
+        if by_certificate and not any(tls is not None and tls.map_users for tls in listeners):
+            raise ValueError(f"users {by_certificate} are known by certificate: a listener needs tls with map_users")
+        tag = self.jetstream.unique_tag
+        if tag is not None and not any(each.startswith(tag) for each in self.tags):
+            raise ValueError(f"jetstream.unique_tag {tag!r}: tags {list(self.tags)} have none of that kind")
         return self
 
 
-class Route(_Frozen):
-    """Where a peer listens for other members."""
+class LeafRemote(_Frozen):
+    """The cluster's leaf listeners, and what this leaf proves itself with."""
 
-    host: Host
+    hosts: tuple[Host, ...] = Field(min_length=1)
     port: Port
+    tls: Tls
+
+
+class LeafServer(_Frozen):
+    """A leaf node: local programs talk to it on loopback, it talks to the cluster. It keeps no stream."""
+
+    server_name: Token
+    client_port: Port
+    monitor_port: Port
+    account: Account
+    remote: LeafRemote
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.client_port == self.monitor_port:
+            raise ValueError(f"client_port and monitor_port must differ, not both {self.client_port}")
+        if self.account.jetstream is not None:
+            raise ValueError(f"account {self.account.name}: a leaf node keeps no streams")
+        if any(user.by_certificate for user in self.account.users):
+            raise ValueError(f"account {self.account.name}: on loopback there is no TLS; users need passwords")
+        return self
 
 
 def _is_loopback(host: str) -> bool:
@@ -195,8 +261,8 @@ def _user(user: User) -> Value:
     rendered: dict[str, Value] = {"user": user.name}
     if user.password_bcrypt is not None:
         rendered["password"] = user.password_bcrypt
-    else:
-        rendered["include"] = user.password_include or ""
+    elif user.password_include is not None:
+        rendered["include"] = user.password_include
     rendered["permissions"] = permissions
     return rendered
 
@@ -217,40 +283,23 @@ def _account(account: Account) -> Value:
 
 
 def _tls(tls: Tls) -> dict[str, Value]:
-    return {
+    rendered: dict[str, Value] = {
         "cert_file": tls.cert_file,
         "key_file": tls.key_file,
         "ca_file": tls.ca_file,
         "verify": True,
         "min_version": "1.3",
     }
+    if tls.map_users:
+        del rendered["verify"]  # the stricter form of it
+        rendered["verify_and_map"] = True
+    if tls.handshake_first:
+        rendered["handshake_first"] = True
+    return rendered
 
 
-def render(server: NatsServer) -> str:
-    """The configuration of one member."""
-    limits = server.limits
-    cluster: dict[str, Value] = {
-        "name": server.cluster_name,
-        "listen": f"{server.host}:{server.cluster_port}",
-        "no_advertise": True,
-        "include": server.cluster_include,
-    }
-    if server.cluster_tls is not None:
-        cluster["tls"] = _tls(server.cluster_tls)
-    values: dict[str, Value] = {
-        "server_name": server.server_name,
-        "listen": f"{server.host}:{server.client_port}",
-        "http": f"{server.monitor_host}:{server.monitor_port}",
-        "server_tags": [*server.tags],
-        "cluster": cluster,
-        "jetstream": {
-            "store_dir": server.jetstream.store_dir,
-            "max_file_store": server.jetstream.max_file_store,
-            "max_memory_store": server.jetstream.max_memory_store,
-            "sync_interval": server.jetstream.sync_interval,
-        },
-        "accounts": {account.name: _account(account) for account in server.accounts},
-        "system_account": server.system_account,
+def _limits(limits: Limits) -> dict[str, Value]:
+    return {
         "authorization": {"timeout": limits.auth_timeout_s},
         "max_payload": limits.max_payload,
         "max_pending": limits.max_pending,
@@ -266,13 +315,84 @@ def render(server: NatsServer) -> str:
         "debug": False,
         "trace": False,
     }
+
+
+def _jetstream(jetstream: JetStream) -> Value:
+    rendered: dict[str, Value] = {
+        "store_dir": jetstream.store_dir,
+        "max_file_store": jetstream.max_file_store,
+        "max_memory_store": jetstream.max_memory_store,
+        "sync_interval": jetstream.sync_interval,
+    }
+    if jetstream.unique_tag is not None:
+        rendered["unique_tag"] = jetstream.unique_tag
+    return rendered
+
+
+def render(server: NatsServer) -> str:
+    """The configuration of one member."""
+    cluster: dict[str, Value] = {
+        "name": server.cluster_name,
+        "listen": f"{server.host}:{server.cluster_port}",
+        "no_advertise": True,
+    }
+    if server.cluster_include is not None:
+        cluster["include"] = server.cluster_include
+    else:
+        cluster["routes"] = [f"nats-route://{route.host}:{route.port}" for route in server.routes]
+    if server.cluster_tls is not None:
+        cluster["tls"] = _tls(server.cluster_tls)
+    values: dict[str, Value] = {
+        "server_name": server.server_name,
+        "listen": f"{server.host}:{server.client_port}",
+        "http": f"{server.monitor_host}:{server.monitor_port}",
+        "server_tags": [*server.tags],
+        "cluster": cluster,
+        "jetstream": _jetstream(server.jetstream),
+        "accounts": {account.name: _account(account) for account in server.accounts},
+        "system_account": server.system_account,
+        **_limits(server.limits),
+    }
     if not server.tags:
         del values["server_tags"]
     if server.client_tls is not None:
         values["tls"] = _tls(server.client_tls)
-    return f"# nats-server configuration of {server.server_name}, generated; secrets are in the included files\n" + (
-        _render_map(values, 0)
-    )
+    if server.leaf is not None:
+        values["leafnodes"] = {
+            "listen": f"{server.host}:{server.leaf.port}",
+            "no_advertise": True,
+            "tls": _tls(server.leaf.tls),
+        }
+    return _header(server.server_name) + _render_map(values, 0)
+
+
+def render_leaf(server: LeafServer) -> str:
+    """The configuration of one leaf node; it listens on loopback only."""
+    remote = server.remote
+    tls = _tls(remote.tls)
+    del tls["verify"]  # of a listener; a remote always verifies
+    leafnodes: Value = {
+        "remotes": [
+            {
+                "urls": [f"tls://{host}:{remote.port}" for host in remote.hosts],
+                "account": server.account.name,
+                "tls": tls,
+            }
+        ]
+    }
+    values: dict[str, Value] = {
+        "server_name": server.server_name,
+        "listen": f"127.0.0.1:{server.client_port}",
+        "http": f"127.0.0.1:{server.monitor_port}",
+        "leafnodes": leafnodes,
+        "accounts": {server.account.name: _account(server.account)},
+        **_limits(server.limits),
+    }
+    return _header(server.server_name) + _render_map(values, 0)
+
+
+def _header(name: str) -> str:
+    return f"# nats-server configuration of {name}, generated; secrets are in the files it names\n"
 
 
 def password_fragment(password: str) -> str:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ROOT = "ironlane"
 ORDER_EVENTS = "ORDER_EVENTS"
+OPERATOR = "operator"
+COMMANDERS = (OPERATOR, "risk-engine")  # who sends commands, and so is answered
 TOKEN = r"^[A-Za-z0-9_-]{1,64}$"
 
 Token = Annotated[str, Field(pattern=TOKEN)]
@@ -34,8 +36,9 @@ class Permissions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    publish: tuple[str, ...]
-    subscribe: tuple[str, ...]
+    # an empty list would allow everything
+    publish: tuple[str, ...] = Field(min_length=1)
+    subscribe: tuple[str, ...] = Field(min_length=1)
     responses: Responses | None = None
 
     def model_post_init(self, _context: object) -> None:
@@ -59,6 +62,23 @@ def agent(environment: str, host: str, user: str) -> Permissions:
     )
 
 
+def leaf(environment: str, host: str, agent_user: str) -> Permissions:
+    """What may cross between the cluster and the leaf node of one host: what its agent may say and hear."""
+    own = agent(environment, host, agent_user)
+    # answers to commands cross as plain messages: the agent itself may only answer what it was asked
+    return Permissions(publish=(*own.publish, *(inbox(user) for user in COMMANDERS)), subscribe=own.subscribe)
+
+
+def declarer(user: str, streams: tuple[str, ...]) -> Permissions:
+    """Makes and updates these streams; reads no message and deletes nothing."""
+    api = "$JS.API"
+    actions = ("INFO", "CREATE", "UPDATE")
+    return Permissions(
+        publish=tuple(f"{api}.STREAM.{action}.{name}" for name in streams for action in actions),
+        subscribe=(inbox(user),),
+    )
+
+
 def oms(user: str, durable: str = "oms") -> Permissions:
     """The OMS: makes its stream and its consumer, pulls, acknowledges."""
     api = "$JS.API"
@@ -76,6 +96,37 @@ def oms(user: str, durable: str = "oms") -> Permissions:
         ),
         subscribe=(inbox(user),),
     )
+
+
+def reader(user: str, stream: str) -> Permissions:
+    """Makes a durable consumer of its own name on one stream, pulls and acknowledges; writes nothing."""
+    api = "$JS.API"
+    return Permissions(
+        publish=(
+            f"{api}.STREAM.INFO.{stream}",
+            f"{api}.CONSUMER.INFO.{stream}.{user}",
+            f"{api}.CONSUMER.CREATE.{stream}.{user}",
+            f"{api}.CONSUMER.MSG.NEXT.{stream}.{user}",
+            f"$JS.ACK.{stream}.{user}.>",
+            # the second form of acknowledgement subjects names domain and account hash first
+            f"$JS.ACK.*.*.{stream}.{user}.>",
+        ),
+        subscribe=(inbox(user),),
+    )
+
+
+def risk_engine(environment: str, user: str) -> Permissions:
+    """Hears orders and positions of every host, hands out limits and modes, kills; re-arming is left to people."""
+    commands = f"{ROOT}.{environment}.command.*.*"
+    return Permissions(
+        publish=tuple(f"{commands}.{command}" for command in ("set-limits", "set-mode", "kill")),
+        subscribe=(f"{ROOT}.{environment}.order-event.>", f"{ROOT}.{environment}.position.>", inbox(user)),
+    )
+
+
+def nothing_yet(user: str) -> Permissions:
+    """A program whose subjects are not defined: it can connect."""
+    return Permissions(publish=(inbox(user),), subscribe=(inbox(user),))
 
 
 def operator(environment: str, user: str) -> Permissions:

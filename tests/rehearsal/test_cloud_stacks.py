@@ -263,3 +263,37 @@ def test_a_sysctl_stops_and_replaces_no_host(prod: Rehearsed) -> None:
     assert outcome.updated == ["hot-path-hot-a", "hot-path-hot-b"]
     assert sorted(outcome.replaced) == sorted(["boot-hot-a-files", "boot-hot-b-files", *STEPS])
     assert (outcome.created, outcome.deleted, outcome.warnings) == ([], [], [])
+
+
+SERVER_STEPS = ["bus-nats-1-change", "bus-nats-2-change", "bus-nats-3-change"]
+
+
+def test_a_setting_of_the_bus_changes_its_servers_strictly_one_after_another(prod: Rehearsed) -> None:
+    outcome = prod.preview(_set("bus", limits={"max_connections": 2048}))
+    assert outcome.updated == SERVER_STEPS
+    assert (outcome.created, outcome.replaced, outcome.deleted) == ([], [], [])
+
+
+def test_another_nats_release_goes_over_the_servers_and_then_the_leaf_nodes_standby_first(prod: Rehearsed) -> None:
+    release = {**prod.document["config"]["ironlane:bus"]["release"], "sha256": "1" * 64}
+    outcome = prod.preview(_set("bus", release=release))
+    assert outcome.updated == [*SERVER_STEPS, "bus-leaf-hot-b-change", "bus-leaf-hot-a-change"]
+    assert (outcome.created, outcome.replaced, outcome.deleted) == ([], [], [])
+
+
+def test_another_ami_of_the_bus_would_replace_protected_servers_and_is_refused(prod: Rehearsed) -> None:
+    with pytest.raises(PulumiError, match="marked for protection") as refused:
+        prod.preview(_set("bus", ami_id="ami-0fedcba9876543210"))
+    assert "bus-nats-1" in str(refused.value)
+
+
+def test_a_load_that_the_bus_cannot_carry_never_reaches_aws(prod: Rehearsed) -> None:
+    load = {**prod.document["config"]["ironlane:bus"]["load"], "records_per_s": 5000}
+    with pytest.raises(PulumiError, match="3 times the average"):
+        prod.preview(_set("bus", load=load))
+
+
+def test_no_private_key_is_in_the_clear_in_the_state(prod: Rehearsed) -> None:
+    state = prod.stack().checkpoint.read_text()
+    assert "BEGIN CERTIFICATE" in state
+    assert "PRIVATE KEY" not in state

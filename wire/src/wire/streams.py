@@ -10,9 +10,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from wire.subjects import ORDER_EVENT, Subjects
+from wire.subjects import LATENCY, ORDER_EVENT, POSITION, STATUS, Subjects
 
 ORDER_EVENTS: Final = "ORDER_EVENTS"
+TELEMETRY: Final = "TELEMETRY"
+LEASES: Final = "LEASES"
 OMS_CONSUMER: Final = "oms"
 
 API: Final = "$JS.API"
@@ -95,6 +97,75 @@ def order_events_stream(environment: str, limits: StreamLimits) -> dict[str, Any
         "deny_purge": True,
         "allow_direct": False,
     }
+
+
+def telemetry_stream(environment: str, limits: StreamLimits) -> dict[str, Any]:
+    """The TELEMETRY stream: the last while of what hosts say of themselves, in memory, the oldest dropped first.
+
+    What it holds is not worth a disk write: it may be lost with the servers, and must not slow the order events.
+    """
+    tree = Subjects(environment)
+    return {
+        "name": TELEMETRY,
+        "description": "Latencies, positions and role states, for who looks a little later",
+        "subjects": [tree.all_of(kind) for kind in (LATENCY, POSITION, STATUS)],
+        "retention": "limits",
+        "storage": "memory",
+        "num_replicas": limits.replicas,
+        "discard": "old",
+        "max_bytes": limits.max_bytes,
+        "max_age": limits.max_age_s * _NS,
+        "max_msg_size": MAX_MESSAGE_BYTES,
+        "max_msgs": -1,
+        "max_consumers": 16,
+        "duplicate_window": limits.duplicate_window_s * _NS,
+        "allow_direct": True,
+    }
+
+
+def leases_bucket(limits: StreamLimits) -> dict[str, Any]:
+    """The key-value bucket LEASES as the stream that it is: who holds which fencing epoch, compare-and-set only.
+
+    No direct reads: a replica may answer one with what has been overwritten. A key can be given a time to live, whose
+    end leaves a marker.
+    """
+    return {
+        "name": f"KV_{LEASES}",
+        "description": "Holders of fencing epochs",
+        "subjects": [f"$KV.{LEASES}.>"],
+        "retention": "limits",
+        "storage": "file",
+        "num_replicas": limits.replicas,
+        "discard": "new",
+        "max_bytes": limits.max_bytes,
+        "max_msg_size": MAX_MESSAGE_BYTES,
+        "max_msgs": -1,
+        "max_msgs_per_subject": 8,
+        "max_consumers": 16,
+        "duplicate_window": limits.duplicate_window_s * _NS,
+        "allow_rollup_hdrs": True,
+        "allow_msg_ttl": True,
+        "subject_delete_marker_ttl": 60 * _NS,
+        "deny_delete": True,
+        "allow_direct": False,
+    }
+
+
+class BusLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much each stream keeps."""
+
+    order_events: StreamLimits = StreamLimits()
+    telemetry: StreamLimits = StreamLimits(max_bytes=268_435_456, max_age_s=3600)
+    leases: StreamLimits = StreamLimits(max_bytes=16_777_216)
+
+
+def declared(environment: str, limits: BusLimits) -> tuple[dict[str, Any], ...]:
+    """Every stream and bucket of the bus; all exist before a program needs them."""
+    return (
+        order_events_stream(environment, limits.order_events),
+        telemetry_stream(environment, limits.telemetry),
+        leases_bucket(limits.leases),
+    )
 
 
 def oms_consumer(limits: ConsumerLimits, durable: str = OMS_CONSUMER) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Stand-in for provider plugin `tls`: keys and certificates that are real."""
