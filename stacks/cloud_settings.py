@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components.control_plane.addons import AddonVersions
 from components.control_plane.kube_proxy import Mode
-from components.control_plane.node_groups import NodePool, Pool
+from components.control_plane.node_groups import NodePool
+from components.control_plane.platform_settings import PlatformSettings
+from components.control_plane.pools import Pool
 from components.hot_path.hosts import CpuOptions
+from components.latency_budget import LatencyBudget, role_budgets
 from components.network.flows import VenuePorts
 from stacks.stack_file import Settings, read_stack_file, validate
 
@@ -52,6 +55,13 @@ class HotPathSettings(Settings):
     reserved: int | None = None
     hosts: Annotated[tuple[Host, ...], BeforeValidator(_sequence)]
     deploy_public_key: str = Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( .*)?$", description="of the rollout's key")
+    latency: dict[str, LatencyBudget] = Field(default_factory=dict, description="of roles, where not the usual one")
+
+    @field_validator("latency")
+    @classmethod
+    def _kept_there(cls, latency: dict[str, LatencyBudget]) -> dict[str, LatencyBudget]:
+        role_budgets(latency)
+        return latency
 
 
 class EksSettings(Settings):
@@ -79,6 +89,7 @@ class CloudSettings(Settings):
     network: NetworkSettings
     hot_path: HotPathSettings
     eks: EksSettings
+    platform: PlatformSettings
 
     @property
     def protected(self) -> bool:

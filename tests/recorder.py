@@ -73,6 +73,15 @@ _COMPUTED: dict[str, dict[str, Any]] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": {"prefixListId": "pl-0123456789abcdef0"},
     "aws:ec2/placementGroup:PlacementGroup": {"placementGroupId": "pg-0123456789abcdef0"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:eks/nodeGroup:NodeGroup": {"resources": [{"autoscalingGroups": [{"name": "eks-nodes"}]}]},
+    "aws:rds/instance:Instance": {
+        "address": "database.test",
+        "resourceId": "db-TEST",
+        "masterUserSecrets": [{"secretArn": "arn:aws:secretsmanager:::rds"}],
+    },
+    "aws:elasticache/replicationGroup:ReplicationGroup": {"primaryEndpointAddress": "cache.test"},
+    "aws:ecr/repository:Repository": {"repositoryUrl": "registry.test/image"},
+    "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "admin.test"},
     "aws:eks/cluster:Cluster": {"endpoint": "https://eks.test", "certificateAuthority": {"data": "Y2E="}},
 }
 
