@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import ec2
@@ -23,11 +25,12 @@ from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUs
 from components.hot_path.engine_bucket import EngineBucket, EngineBucketArgs
 from components.hot_path.hosts import HostPlace, HotPathHosts, HotPathHostsArgs
 from components.hot_path.instance_role import InstanceRole, InstanceRoleArgs
-from components.network.address_plan import Tier
-from components.network.flows import Party, allowed_flows
+from components.network.address_plan import Tier, subnet_cidr
+from components.network.flows import NATS_CLIENT, Party, allowed_flows
 from components.network.vpc import Network, NetworkArgs
 from stacks.cloud_settings import CloudSettings, HotPathSettings
 
+BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
 CACHE_USERS = (Program.RISK_ENGINE, Program.ADMIN)
 DATABASE_USERS = (oms.USER, reference_data.USER, reporting.USER)
 
@@ -209,8 +212,7 @@ def workload_context(
         repository_urls=dict(images.urls),
         replicas=platform.replicas,
         cidrs=party_cidrs(settings.network.vpc_cidr, len(settings.aws.zones), settings.network.administrator_cidrs),
-        bus_urls=platform.bus.urls,
-        bus_ca_pem=platform.bus.ca_pem,
+        bus_urls=bus_urls(settings),
         database_address=database.address,
         database_name=DATABASE,
         database_ca_pem=platform.database_ca_pem,
@@ -218,6 +220,14 @@ def workload_context(
         cache_address=cache.address,
         cache_logins={program.value: cache.login_arns(program.value) for program in CACHE_USERS},
     )
+
+
+def bus_urls(settings: CloudSettings) -> tuple[str, ...]:
+    """Where the bus's servers will listen: a fixed address in each of its subnets."""
+    subnets = (
+        IPv4Network(subnet_cidr(settings.network.vpc_cidr, Tier.BUS, zone)) for zone in range(len(settings.aws.zones))
+    )
+    return tuple(f"tls://{subnet[BUS_HOST]}:{NATS_CLIENT}" for subnet in subnets)
 
 
 def place(

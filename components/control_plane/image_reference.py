@@ -1,4 +1,4 @@
-"""Container images by digest: a tag can be moved to another image after the review, a digest cannot. No Pulumi import."""
+"""Container images by digest: a tag can be moved to another image after the review. No Pulumi import."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class PinnedImage(BaseModel):
             name = repository.split(":", 1)[0]
             raise ValueError(
                 f"image {value!r} is not pinned: a tag can be moved. Write {name}@sha256:<64 hex digits>; `aws ecr"
-                f" describe-images --repository-name ironlane/{name} --query 'imageDetails[].imageDigest'` shows it"
+                f" describe-images --repository-name ironlane-<environment>/{name}` shows the digests"
             )
         return {"repository": repository, "digest": digest}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pulumi
+from pulumi_kubernetes.core import v1 as core
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.control_plane.namespaces import Namespaces, NamespacesArgs
-from components.control_plane.pod_flows import POD_FLOWS, Program, check_leaving
+from components.control_plane.pod_flows import NAMESPACES, POD_FLOWS, Program, check_leaving, egress_of
 from components.control_plane.priority_classes import PriorityClasses
 from components.control_plane.storage_class import StorageClass, StorageClassArgs
 from components.control_plane.workload import Autoscaling, Workload, WorkloadArgs
@@ -14,14 +15,14 @@ from components.control_plane.workloads.admin import admin
 from components.control_plane.workloads.audit_ingest import audit_ingest
 from components.control_plane.workloads.backtest import backtest
 from components.control_plane.workloads.clickhouse import clickhouse
-from components.control_plane.workloads.context import WorkloadContext
+from components.control_plane.workloads.context import BusCredential, WorkloadContext, bus_files, bus_user
 from components.control_plane.workloads.market_data_recorder import market_data_recorder
 from components.control_plane.workloads.oms import oms
 from components.control_plane.workloads.reference_data import reference_data
 from components.control_plane.workloads.reporting import reporting
 from components.control_plane.workloads.risk_engine import risk_engine
 from components.inputs import Text
-from components.network.flows import Flow
+from components.network.flows import Flow, Party
 from components.options import child_options
 
 
@@ -84,12 +85,21 @@ class Platform(pulumi.ComponentResource):
             StorageClassArgs(kms_key_arn=args.volume_key_arn, keep=args.protect),
             child_options(self, opts),
         )
-        self.workloads = {
-            each.program: Workload(
-                each.program.value,
-                each,
-                child_options(self, opts, [*namespaces.ready[each.namespace], priorities, storage]),
-            )
-            for each in workloads(args.context, args.sizes)
-        }
+        self.workloads = {}
+        for each in workloads(args.context, args.sizes):
+            after: list[pulumi.Resource] = [*namespaces.ready[each.namespace], priorities, storage]
+            credential = args.context.bus_credentials.get(bus_user(each.program))
+            if credential is not None and any(flow.target is Party.BUS for flow in egress_of(each.program)):
+                after.append(_bus_secret(each.program, credential, child_options(self, opts, after)))
+            self.workloads[each.program] = Workload(each.program.value, each, child_options(self, opts, after))
         self.register_outputs({"programs": [program.value for program in self.workloads]})
+
+
+def _bus_secret(program: Program, credential: BusCredential, opts: pulumi.ResourceOptions) -> core.Secret:
+    ca, certificate, key = bus_files(program)
+    return core.Secret(
+        ca.secret,
+        metadata={"name": ca.secret, "namespace": NAMESPACES[program].value},
+        string_data={ca.key: credential.ca, certificate.key: credential.certificate, key.key: credential.key},
+        opts=opts,
+    )

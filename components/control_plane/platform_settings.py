@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.control_plane.cache import CacheSettings
@@ -11,15 +9,6 @@ from components.control_plane.database import DatabaseSettings
 from components.control_plane.image_reference import PinnedImage
 from components.control_plane.platform import Sizes
 from components.control_plane.pod_flows import Program
-
-
-class BusAddress(BaseModel):
-    """urls: of every NATS server. ca_pem: the authority that their certificates come from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    urls: tuple[Annotated[str, Field(pattern=r"^tls://[^/@]+:\d+$")], ...] = Field(min_length=1)
-    ca_pem: str = Field(pattern=r"^-----BEGIN CERTIFICATE-----")
 
 
 class PlatformSettings(BaseModel):
@@ -34,7 +23,6 @@ class PlatformSettings(BaseModel):
     database: DatabaseSettings
     database_ca_pem: str = Field(pattern=r"^-----BEGIN CERTIFICATE-----")
     cache: CacheSettings
-    bus: BusAddress
     images: dict[Program, PinnedImage]
     replicas: dict[Program, int] = Field(default_factory=dict)
     sizes: Sizes = Sizes()

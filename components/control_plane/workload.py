@@ -106,9 +106,7 @@ class WorkloadArgs(BaseModel):
         if self.autoscaling is not None and self.kind != "deployment":
             raise ValueError(f"autoscaling: a {self.kind} has a fixed number of replicas; leave it out")
         if (self.kind == "cronjob") != (self.schedule is not None):
-            raise ValueError(
-                f"schedule: {self.schedule!r} does not fit a {self.kind}; a cronjob needs one, others none"
-            )
+            raise ValueError(f"schedule: {self.schedule!r} does not fit a {self.kind}; only a cronjob has one")
         if self.container.volumes and self.kind != "statefulset":
             raise ValueError(f"container.volumes: a {self.kind} has no volume of its own; make it a statefulset")
         if self.kind in ("deployment", "statefulset") and self.container.readiness is None:

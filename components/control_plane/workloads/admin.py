@@ -6,7 +6,7 @@ from components.control_plane.pod_flows import METRICS, Program
 from components.control_plane.pod_spec import Container, Port, Probe, Resources, SecretFile
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
-from components.control_plane.workloads.context import WorkloadContext, bus_password, service_url, trusting_the_bus
+from components.control_plane.workloads.context import WorkloadContext, bus_files, service_url
 from components.latency_budget import LatencyBudget
 from components.network.flows import ADMIN_HTTPS, ADMIN_NODE_PORT
 
@@ -51,8 +51,7 @@ def admin(context: WorkloadContext) -> WorkloadArgs:
             liveness=Probe(port="metrics", path="/livez", period_s=10, failures=6),
             readiness=Probe(port="metrics", path="/readyz"),
             config=tuple(config),
-            environment=trusting_the_bus(),
-            secret_files=(bus_password(program), *TLS.values()),
+            secret_files=(*bus_files(program), *TLS.values()),
             # longer than the load balancer takes to notice that the port is closed (twice 10 s)
             drain_s=25,
             stop_timeout_s=60,

@@ -16,12 +16,25 @@ from components.control_plane.workload import WorkloadArgs
 from components.inputs import Text
 from components.network.flows import Party
 
-BUS_CA = "bus-ca.pem"
 DATABASE_CA = "database-ca.pem"
 
 
+# the program that sends what people decide is the bus's operator; the others are known by their own names
+_BUS_USERS = {Program.ADMIN: "operator"}
+
+
+class BusCredential(BaseModel):
+    """What a user of the bus proves itself with, PEM. key is a secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    ca: Text
+    certificate: Text
+    key: Text
+
+
 class WorkloadContext(BaseModel):
-    """bus_urls and bus_ca_pem: of the NATS cluster. database_logins and cache_logins: ARNs that a role connects by."""
+    """bus_credentials: by bus user. database_logins and cache_logins: ARNs that a role connects by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -33,7 +46,7 @@ class WorkloadContext(BaseModel):
     replicas: dict[Program, int] = Field(default_factory=dict)
     cidrs: dict[Party, tuple[str, ...]]
     bus_urls: tuple[Text, ...]
-    bus_ca_pem: Text
+    bus_credentials: dict[str, BusCredential] = Field(default_factory=dict)
     database_address: Text
     database_name: str
     database_ca_pem: str
@@ -66,11 +79,12 @@ class WorkloadContext(BaseModel):
         return COMMANDS[program]
 
     def bus(self, program: Program) -> dict[str, Any]:
-        """Part of a configuration: the bus user has the program's name, its password is in a Secret."""
+        """Part of a configuration: servers, and the certificate that says who the program is."""
+        ca, certificate, key = bus_files(program)
         return {
             "servers": list(self.bus_urls),
-            "user": program.value,
-            "password_file": bus_password(program).path,
+            "user": bus_user(program),
+            "tls": {"ca_file": ca.path, "cert_file": certificate.path, "key_file": key.path},
         }
 
     def database(self, user: str) -> dict[str, Any]:
@@ -98,24 +112,27 @@ class WorkloadContext(BaseModel):
         return Statement(actions=("elasticache:Connect",), resources=self.cache_logins[user])
 
     def configuration(self, program: Program, **sections: Any) -> dict[str, Text]:
-        """The program's file, and the certificates of what it connects to."""
+        """The program's file, and the authority of the database's certificate where it connects to it."""
         files: dict[str, Text] = {
             CONFIG_FILE: pulumi.Output.json_dumps({"environment": self.environment, **sections}, indent=2)
         }
-        if "nats" in sections:
-            files[BUS_CA] = self.bus_ca_pem
         if "database" in sections:
             files[DATABASE_CA] = self.database_ca_pem
         return files
 
 
-def bus_password(program: Program) -> SecretFile:
-    return SecretFile(secret=f"bus-{program.value}", key="password")
+def bus_user(program: Program) -> str:
+    return _BUS_USERS.get(program, program.value)
 
 
-def trusting_the_bus() -> dict[str, str]:
-    """Environment: the system's certificates are replaced by the bus's own authority."""
-    return {"SSL_CERT_FILE": f"{CONFIG_FOLDER}/{BUS_CA}"}
+def bus_files(program: Program) -> tuple[SecretFile, SecretFile, SecretFile]:
+    """Authority, certificate and key, in the Secret that the platform makes of the bus's credentials."""
+    secret = f"bus-{program.value}"
+    return (
+        SecretFile(secret=secret, key="ca.crt"),
+        SecretFile(secret=secret, key="tls.crt"),
+        SecretFile(secret=secret, key="tls.key"),
+    )
 
 
 def service_url(program: Program, port: int = HTTP) -> str:

@@ -9,7 +9,7 @@ from components.control_plane.pod_flows import METRICS, Program
 from components.control_plane.pod_spec import Container, Port, Probe, Resources, SecretFile, VolumeClaim
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
-from components.control_plane.workloads.context import WorkloadContext, bus_password, clickhouse_url, trusting_the_bus
+from components.control_plane.workloads.context import WorkloadContext, bus_files, clickhouse_url
 from components.latency_budget import LatencyBudget
 
 FOLDER = "/var/lib/ironlane"
@@ -40,8 +40,7 @@ def market_data_recorder(context: WorkloadContext, gib: int) -> WorkloadArgs:
             liveness=Probe(port="metrics", path="/livez", period_s=10, failures=6),
             readiness=Probe(port="metrics", path="/readyz"),
             config=tuple(config),
-            environment=trusting_the_bus(),
-            secret_files=(bus_password(program), password),
+            secret_files=(*bus_files(program), password),
             volumes=(VolumeClaim(name="recording", path=FOLDER, gib=gib),),
             stop_timeout_s=60,
         ),

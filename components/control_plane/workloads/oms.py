@@ -10,7 +10,7 @@ from components.control_plane.pod_flows import HTTP, Program
 from components.control_plane.pod_spec import Container, Port, Probe, Resources, VolumeClaim
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
-from components.control_plane.workloads.context import WorkloadContext, bus_password, trusting_the_bus
+from components.control_plane.workloads.context import WorkloadContext, bus_files
 from components.latency_budget import LatencyBudget
 
 USER = "oms"
@@ -39,8 +39,7 @@ def oms(context: WorkloadContext) -> WorkloadArgs:
             liveness=Probe(port="http", path="/livez", period_s=10, failures=6),
             readiness=Probe(port="http", path="/readyz"),
             config=tuple(config),
-            environment=trusting_the_bus(),
-            secret_files=(bus_password(program),),
+            secret_files=bus_files(program),
             volumes=(VolumeClaim(name="support", path="/var/lib/ironlane", gib=20),),
             stop_timeout_s=40,  # above the two times ten seconds that it stops its parts in
         ),

@@ -9,7 +9,7 @@ from components.control_plane.pod_flows import HTTP, Program
 from components.control_plane.pod_spec import Container, Port, Probe, Resources
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import Autoscaling, WorkloadArgs
-from components.control_plane.workloads.context import WorkloadContext, bus_password, service_url, trusting_the_bus
+from components.control_plane.workloads.context import WorkloadContext, bus_files, service_url
 from components.latency_budget import LatencyBudget
 
 
@@ -39,8 +39,7 @@ def risk_engine(context: WorkloadContext, autoscaling: Autoscaling) -> WorkloadA
             liveness=Probe(port="http", path="/livez", period_s=10, failures=6),
             readiness=Probe(port="http", path="/readyz"),
             config=tuple(config),
-            environment=trusting_the_bus(),
-            secret_files=(bus_password(program),),
+            secret_files=bus_files(program),
             drain_s=5,
         ),
         config=config,

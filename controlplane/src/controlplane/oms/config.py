@@ -30,10 +30,11 @@ class Http(_Config, frozen=True):
 
 
 class Database(_Config, frozen=True):
-    """`dsn` without a password (that comes from `password_file`); times in seconds."""
+    """`dsn` without a password: that comes from `password_file`, or is an IAM token of RDS in `iam_region`. Seconds."""
 
     dsn: str
-    password_file: str
+    password_file: str | None = None
+    iam_region: str | None = None
     pool_size: int = 8
     connect_timeout_s: float = 3.0
     statement_timeout_s: float = 30.0
@@ -44,6 +45,10 @@ class Database(_Config, frozen=True):
             raise ValueError(f"dsn: {self.dsn!r} does not begin with postgresql://")
         if parts.password is not None:
             raise ValueError("dsn: carries a password; put it into password_file")
+        if (self.password_file is None) == (self.iam_region is None):
+            raise ValueError("password_file, iam_region: give exactly one")
+        if self.iam_region is not None and (not parts.hostname or not parts.username):
+            raise ValueError(f"dsn: {self.dsn!r} names no host or no user, which the token is made for")
         if not 2 <= self.pool_size <= 64:
             raise ValueError(f"pool_size: {self.pool_size} is not in 2..64")
 
