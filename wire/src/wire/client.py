@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -46,13 +47,32 @@ class RequestFailedError(BusError):
     """No answer, or nobody there to answer."""
 
 
+class TlsFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """PEM files: whom to trust, and the certificate that says who we are. Read anew for every connection."""
+
+    ca_file: str
+    cert_file: str
+    key_file: str
+
+    def context(self) -> ssl.SSLContext:
+        """Raises OSError for files that cannot be read, ssl.SSLError for their content."""
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=self.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+
 class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Connection settings. `servers` are nats:// URLs without credentials."""
+    """Connection settings. `servers` are nats:// URLs without credentials.
+
+    With `tls` the user is the one whom the certificate names, and nothing is sent before the handshake.
+    """
 
     servers: tuple[str, ...]
     user: str
-    password: str
+    password: str = ""
     name: str  # shown in the server's connection list
+    tls: TlsFiles | None = None
     connect_timeout_s: float = 2.0
     ping_interval_s: float = 5.0
     backoff_min_s: float = 0.1
@@ -65,6 +85,8 @@ class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             if not url.startswith(("nats://", "tls://")) or "@" in url:
                 raise ValueError(f"servers: {url!r} is not a nats:// URL without credentials")
         token("user", self.user)
+        if bool(self.password) == (self.tls is not None):
+            raise ValueError("password, tls: give exactly one; with tls the certificate says who the user is")
 
     @property
     def inbox_prefix(self) -> str:
@@ -305,12 +327,15 @@ class BusClient:
 
         self._nats = client
         self._live.clear()
+        tls = self.settings.tls
         async with asyncio.timeout(self.settings.connect_timeout_s * 2):
             await client.connect(
                 servers=[url],
                 name=self.settings.name,
-                user=self.settings.user,
-                password=self.settings.password,
+                user=None if tls else self.settings.user,
+                password=None if tls else self.settings.password,
+                tls=tls.context() if tls else None,
+                tls_handshake_first=tls is not None,
                 inbox_prefix=self.settings.inbox_prefix,
                 pending_size=-1,
                 allow_reconnect=False,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from wire.client import BusSettings
+from wire.client import BusSettings, TlsFiles
 from wire.streams import ConsumerLimits, StreamLimits
 from wire.subjects import token
 
@@ -54,9 +54,16 @@ class Database(_Config, frozen=True):
 
 
 class Nats(_Config, frozen=True):
+    """Known to the servers by `password_file`, or by a certificate of its own (`tls`)."""
+
     servers: tuple[str, ...]
     user: str
-    password_file: str
+    password_file: str | None = None
+    tls: TlsFiles | None = None
+
+    def __post_init__(self) -> None:
+        if (self.password_file is None) == (self.tls is None):
+            raise ValueError("password_file, tls: give exactly one")
 
 
 class Consumer(ConsumerLimits, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -118,8 +125,13 @@ def read_secret(path: str) -> str:
 
 
 def bus_settings(nats: Nats, name: str) -> BusSettings:
-    """Raises ConfigError for unusable servers or a missing password."""
+    """Raises ConfigError for unusable servers, a missing password or certificate."""
+    password = "" if nats.password_file is None else read_secret(nats.password_file)
     try:
-        return BusSettings(servers=nats.servers, user=nats.user, password=read_secret(nats.password_file), name=name)
+        if nats.tls is not None:
+            nats.tls.context()  # what cannot be read now is told now; it is read anew for every connection
+        return BusSettings(servers=nats.servers, user=nats.user, password=password, tls=nats.tls, name=name)
+    except OSError as error:  # of which SSLError is one
+        raise ConfigError(f"nats.tls: the certificate files cannot be used ({error})") from error
     except ValueError as error:
         raise ConfigError(f"nats.{error}") from error
