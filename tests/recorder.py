@@ -52,6 +52,13 @@ class Recording:
             )
         return found[0]
 
+    def named_of(self, type_: str, name: str) -> Resource:
+        """The one resource of that type and name. Raises LookupError when there is none."""
+        found = [r for r in self.of_type(type_) if r.name == name]
+        if not found:
+            raise LookupError(f"no {type_} is named {name!r}; names: {sorted(r.name for r in self.of_type(type_))}")
+        return found[0]
+
     def children(self, of: Resource) -> list[Resource]:
         return [r for r in self.resources if r.parent == of.urn]
 

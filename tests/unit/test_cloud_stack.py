@@ -42,6 +42,9 @@ def test_every_resource_of_prod_that_holds_data_or_capacity_is_protected(prod: R
         "aws:kms/key:Key",
         "aws:s3/bucket:Bucket",
         "aws:eks/cluster:Cluster",
+        "aws:rds/instance:Instance",
+        "aws:elasticache/replicationGroup:ReplicationGroup",
+        "aws:ecr/repository:Repository",
     )
     for kind in held:
         found = prod.of_type(kind)
@@ -84,6 +87,12 @@ def errors(change: dict[str, Any]) -> str:
         ({"eks.addon": {}}, "ironlane:eks.addon = {}: unknown key; known here: addons, administrators"),
         ({"eks.pools.trading.kubelet.cpus": 3}, "ironlane:eks.pools.trading.kubelet.cpus = 3: unknown key"),
         ({"hot_path.hosts": [{"name": "hot-a", "role": "active"}]}, "prod needs a standby"),
+        (
+            {"platform.images.oms": "controlplane:1.0"},
+            "ironlane:platform.images.oms = 'controlplane:1.0': image 'controlplane:1.0' is not pinned",
+        ),
+        ({"hot_path.latency": {"strategy": {"p99_us": 5000}}}, "strategy: a P99 of 5000 us needs no isolated core"),
+        ({"platform.replicas": {"omss": 1}}, "ironlane:platform.replicas.omss"),
         ({"environment": "staging"}, "ironlane:environment = 'staging': Input should be 'dev' or 'prod'"),
     ],
 )
