@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.networking import v1 as networking
@@ -32,6 +34,13 @@ QUOTAS: dict[Namespace, Quota] = {
     Namespace.ADMIN: Quota(cpu=4, memory_gib=8, node_ports=1),
     Namespace.REPORTING: Quota(cpu=16, memory_gib=32, storage_gib=100),
     Namespace.RESEARCH: Quota(cpu=32, memory_gib=128, storage_gib=500),
+}
+
+
+_UNSAID = {
+    "type": "Container",
+    "default": {"memory": "256Mi"},
+    "defaultRequest": {"cpu": "100m", "memory": "256Mi"},
 }
 
 
@@ -76,13 +85,13 @@ class Namespaces(pulumi.ComponentResource):
         deny = networking.NetworkPolicy(
             f"{name}-default-deny",
             metadata={"name": "default-deny", "namespace": namespace.value},
-            spec=network_policy.default_deny(),  # type: ignore[arg-type]
+            spec=cast(Any, network_policy.default_deny()),
             opts=inside,
         )
         dns = networking.NetworkPolicy(
             f"{name}-allow-dns",
             metadata={"name": "allow-dns", "namespace": namespace.value},
-            spec=network_policy.allow_dns(),  # type: ignore[arg-type]
+            spec=cast(Any, network_policy.allow_dns()),
             opts=inside,
         )
         quota = self._quota(namespace, name, inside)
@@ -90,15 +99,7 @@ class Namespaces(pulumi.ComponentResource):
             f"{name}-limits",
             metadata={"name": "defaults", "namespace": namespace.value},
             # of a container that says nothing, such as one that a person starts for debugging
-            spec={
-                "limits": [
-                    {
-                        "type": "Container",
-                        "default": {"memory": "256Mi"},
-                        "defaultRequest": {"cpu": "100m", "memory": "256Mi"},
-                    }
-                ]
-            },
+            spec=cast(Any, {"limits": [_UNSAID]}),
             opts=inside,
         )
         return [made, deny, dns, quota, limits]

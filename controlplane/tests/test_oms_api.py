@@ -279,7 +279,7 @@ def test_bad_configuration_exits_78_naming_file_and_key(
 
 
 def test_a_configuration_of_the_cloud_is_good_and_a_missing_certificate_exits_78(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = {f"{part}_file": str(tmp_path / part) for part in ("ca", "cert", "key")}
     dsn = "postgresql://oms@database.test:5432/ironlane?sslmode=verify-full&sslrootcert=/etc/ironlane/database-ca.pem"
@@ -291,7 +291,7 @@ def test_a_configuration_of_the_cloud_is_good_and_a_missing_certificate_exits_78
     path.write_bytes(msgspec.json.encode({**GOOD, **cloud}))
     assert main(["--config", str(path), "--check"]) == 0
     assert main(["--config", str(path)]) == 78
-    assert "nats.tls" in capsys.readouterr().err
+    assert "nats.tls" in caplog.text
 
 
 async def test_a_pod_without_an_identity_gets_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Postgres as the engine would get it: survives a zone and a slip, is reached by TLS only, keeps no password of ours."""
+"""Postgres as the engine would get it: survives a zone and a slip, reached by TLS only, no password of ours."""
 
 from __future__ import annotations
 
