@@ -75,7 +75,7 @@ class Database(pulumi.ComponentResource):
             family=f"postgres{settings.engine_version.split('.')[0]}",
             description=f"ironlane {args.environment}",
             parameters=[
-                rds.ParameterGroupParameterArgs(name=key, value=value, apply_method="pending-reboot")
+                rds.ParameterGroupParameterArgs(name=key, value=value, apply_method="immediate")
                 for key, value in (
                     ("rds.force_ssl", "1"),
                     ("password_encryption", "scram-sha-256"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,6 +16,7 @@ from components.control_plane.pod_flows import NAMESPACES, POD_FLOWS, Namespace,
 from components.control_plane.priority_classes import Priority
 from components.control_plane.programs import BUILT
 from components.control_plane.workloads.clickhouse import GRANTS, server_configuration, users_configuration
+from components.control_plane.workloads.context import BusCredential
 from controlplane.oms import config as oms_config
 from stacks import cloud
 from stacks.cloud_settings import CloudSettings, from_file
@@ -54,10 +54,6 @@ def pod(resource: Resource) -> dict[str, Any]:
     spec = resource.inputs["spec"]
     template = spec["jobTemplate"]["spec"]["template"] if "jobTemplate" in spec else spec["template"]
     return dict(template["spec"])
-
-
-def objects(recording: Recording) -> Iterator[Resource]:
-    return (each for each in recording.resources if each.type.startswith("kubernetes:"))
 
 
 def test_every_program_is_there_in_its_namespace(prod: Recording) -> None:
@@ -254,5 +250,39 @@ def test_clickhouse_has_no_user_without_a_password_and_none_that_may_do_everythi
     assert len(GRANTS) == len(clients)
 
 
-def test_every_object_names_no_secret_value(prod: Recording) -> None:
-    assert [each.name for each in objects(prod) if each.type == "kubernetes:core/v1:Secret"] == []
+def test_credentials_of_the_bus_become_secrets_that_the_programs_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = cloud.workload_context
+    made = {
+        user: BusCredential(ca="ca", certificate=f"certificate of {user}", key=f"key of {user}")
+        for user in ("oms", "operator")
+    }
+    monkeypatch.setattr(
+        cloud, "workload_context", lambda *args: given(*args).model_copy(update={"bus_credentials": made})
+    )
+    recording = record(settings())
+    secrets = {each.name: each for each in recording.of_type("kubernetes:core/v1:Secret")}
+    # commands of people are sent by the console, as the operator
+    users = {"bus-oms": ("trading", "oms"), "bus-admin": ("admin", "operator")}
+    assert set(secrets) == set(users)
+    for name, (namespace, user) in users.items():
+        secret = secrets[name]
+        assert secret.inputs["metadata"] == {"name": name, "namespace": namespace}
+        assert secret.inputs["stringData"] == {
+            "ca.crt": "ca",
+            "tls.crt": f"certificate of {user}",
+            "tls.key": f"key of {user}",
+        }
+        program = Program(name.removeprefix("bus-"))
+        assert recording.waits_for(running(recording)[program], secret)
+        mounted = {
+            volume["secret"]["secretName"]
+            for volume in pod(running(recording)[program])["volumes"][1:]
+            if "secret" in volume
+        }
+        assert name in mounted
+
+
+def test_nothing_but_credentials_of_the_bus_is_made_a_secret(prod: Recording) -> None:
+    """All others are referred to; a person makes them, and no value of theirs is in the stack's state."""
+    names = {each.name for each in prod.of_type("kubernetes:core/v1:Secret")}
+    assert names <= {f"bus-{program.value}" for program in Program}
