@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi
 from pulumi_aws import elasticache
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.inputs import Text
 from components.options import child_options
@@ -40,9 +40,15 @@ class CacheArgs(BaseModel):
     kms_key_arn: Text
     protect: bool
 
+    @model_validator(mode="after")
+    def _survives_a_zone(self) -> CacheArgs:
+        if self.environment == "prod" and self.settings.nodes < 2:
+            raise ValueError("nodes: must be 2 or more in prod; one node has nothing to fail over to")
+        return self
+
 
 class Cache(pulumi.ComponentResource):
-    """`address` of the primary; `login_arns` by user: what a role needs `elasticache:Connect` on."""
+    """`address` of the primary node, at whichever zone it is."""
 
     address: pulumi.Output[str]
     arn: pulumi.Output[str]

@@ -93,6 +93,7 @@ def errors(change: dict[str, Any]) -> str:
         ),
         ({"hot_path.latency": {"strategy": {"p99_us": 5000}}}, "strategy: a P99 of 5000 us needs no isolated core"),
         ({"platform.replicas": {"omss": 1}}, "ironlane:platform.replicas.omss"),
+        ({"platform.replicas": {"oms": 2}}, "replicas: oms run as one, scale by themselves (sizes) or are jobs"),
         ({"environment": "staging"}, "ironlane:environment = 'staging': Input should be 'dev' or 'prod'"),
     ],
 )

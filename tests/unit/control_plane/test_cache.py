@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from components.control_plane.cache import Cache, CacheArgs, CacheSettings, CacheUser
 from tests.recorder import Recording, deploy
@@ -54,6 +55,9 @@ def test_nobody_gets_in_without_a_user_and_a_user_reaches_its_own_keys_only(reco
 
 def test_one_node_has_nothing_to_fail_over_to() -> None:
     settings = CacheSettings(engine_version="8.1", node_type="cache.t4g.small", nodes=1)
-    recording = deploy(lambda: Cache("cache", CacheArgs(**{**ARGS, "settings": settings, "protect": False})) and None)
+    dev = {**ARGS, "environment": "dev", "settings": settings, "protect": False}
+    recording = deploy(lambda: Cache("cache", CacheArgs(**dev)) and None)
     (group,) = recording.of_type("aws:elasticache/replicationGroup:ReplicationGroup")
     assert (group.inputs["multiAzEnabled"], group.inputs["automaticFailoverEnabled"]) == (False, False)
+    with pytest.raises(ValidationError, match="must be 2 or more in prod"):
+        CacheArgs(**{**ARGS, "settings": settings})
