@@ -75,7 +75,7 @@ def program(settings: CloudSettings) -> None:
         with_provider,
     )
     if settings.platform.placed:
-        place(settings, keys, cluster, workload_context(settings, cluster, database, cache, images), provider)
+        place(settings, keys, cluster, workload_context(settings, keys, cluster, database, cache, images), provider)
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
     pulumi.export("kubernetes_endpoint", cluster.endpoint)
     pulumi.export("admin_address", ingress.address)
@@ -201,7 +201,12 @@ def cache_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) 
 
 
 def workload_context(
-    settings: CloudSettings, cluster: EksCluster, database: Database, cache: Cache, images: ImageRepositories
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    cluster: EksCluster,
+    database: Database,
+    cache: Cache,
+    images: ImageRepositories,
 ) -> WorkloadContext:
     platform = settings.platform
     return WorkloadContext(
@@ -216,6 +221,8 @@ def workload_context(
         database_address=database.address,
         database_name=DATABASE,
         database_ca_pem=platform.database_ca_pem,
+        database_secret_arn=database.secret_arn,
+        database_key_arn=keys.arns[KeyUse.DATABASE],
         database_logins={user: database.login_arn(user) for user in DATABASE_USERS},
         cache_address=cache.address,
         cache_logins={program.value: cache.login_arns(program.value) for program in CACHE_USERS},

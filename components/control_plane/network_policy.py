@@ -24,6 +24,7 @@ _TIERS: Mapping[Party, Tier] = {
     Party.DATABASE: Tier.DATA,
     Party.CACHE: Tier.DATA,
     Party.ADMIN_INGRESS: Tier.INGRESS,
+    Party.ENDPOINTS: Tier.EKS_CONTROL_PLANE,
 }
 
 

@@ -16,6 +16,7 @@ from components.control_plane.workloads.audit_ingest import audit_ingest
 from components.control_plane.workloads.backtest import backtest
 from components.control_plane.workloads.clickhouse import clickhouse
 from components.control_plane.workloads.context import BusCredential, WorkloadContext, bus_files, bus_user
+from components.control_plane.workloads.database_users import database_users
 from components.control_plane.workloads.market_data_recorder import market_data_recorder
 from components.control_plane.workloads.oms import oms
 from components.control_plane.workloads.reference_data import reference_data
@@ -54,8 +55,9 @@ class PlatformArgs(BaseModel):
 
 
 def workloads(context: WorkloadContext, sizes: Sizes) -> tuple[WorkloadArgs, ...]:
-    """Every program of the platform. Raises ValueError for what must not be deployed."""
+    """Every program of the platform, those first for which others wait. Raises ValueError for what must not be."""
     return (
+        database_users(context),
         oms(context),
         risk_engine(context, sizes.risk_engine),
         market_data_recorder(context, sizes.recorder_gib),
@@ -88,11 +90,17 @@ class Platform(pulumi.ComponentResource):
         self.workloads = {}
         for each in workloads(args.context, args.sizes):
             after: list[pulumi.Resource] = [*namespaces.ready[each.namespace], priorities, storage]
+            if each.program is not Program.DATABASE_USERS and _reaches(each.program, Party.DATABASE):
+                after.append(self.workloads[Program.DATABASE_USERS].running)
             credential = args.context.bus_credentials.get(bus_user(each.program))
-            if credential is not None and any(flow.target is Party.BUS for flow in egress_of(each.program)):
+            if credential is not None and _reaches(each.program, Party.BUS):
                 after.append(_bus_secret(each.program, credential, child_options(self, opts, after)))
             self.workloads[each.program] = Workload(each.program.value, each, child_options(self, opts, after))
         self.register_outputs({"programs": [program.value for program in self.workloads]})
+
+
+def _reaches(program: Program, party: Party) -> bool:
+    return any(flow.target is party for flow in egress_of(program))
 
 
 def _bus_secret(program: Program, credential: BusCredential, opts: pulumi.ResourceOptions) -> core.Secret:

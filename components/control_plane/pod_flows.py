@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from components.network.flows import (
     ADMIN_HTTPS,
+    HTTPS,
     NATS_CLIENT,
     POSTGRES,
     VALKEY,
@@ -34,6 +35,7 @@ class Namespace(StrEnum):
 
 
 class Program(StrEnum):
+    DATABASE_USERS = "database-users"
     OMS = "oms"
     RISK_ENGINE = "risk-engine"
     MARKET_DATA_RECORDER = "market-data-recorder"
@@ -46,6 +48,7 @@ class Program(StrEnum):
 
 
 NAMESPACES: Mapping[Program, Namespace] = {
+    Program.DATABASE_USERS: Namespace.TRADING,
     Program.OMS: Namespace.TRADING,
     Program.RISK_ENGINE: Namespace.TRADING,
     Program.MARKET_DATA_RECORDER: Namespace.MARKET_DATA,
@@ -106,6 +109,8 @@ POD_FLOWS: tuple[PodFlow, ...] = (
     _flow(Program.AUDIT_INGEST, Party.BUS, NATS_CLIENT, "every order event and command"),
     _flow(Program.ADMIN, Party.BUS, NATS_CLIENT, "commands of people"),
     # data
+    _flow(Program.DATABASE_USERS, Party.DATABASE, POSTGRES, "makes the users of the others"),
+    _flow(Program.DATABASE_USERS, Party.ENDPOINTS, HTTPS, "the administrator's password, from Secrets Manager"),
     _flow(Program.OMS, Party.DATABASE, POSTGRES, "orders, fills, positions"),
     _flow(Program.REFERENCE_DATA, Party.DATABASE, POSTGRES, "instruments"),
     _flow(Program.REPORTING, Party.DATABASE, POSTGRES, "orders and fills of the day"),

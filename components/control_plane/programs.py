@@ -15,6 +15,7 @@ def _python(module: str) -> tuple[str, ...]:
 
 
 COMMANDS: Mapping[Program, tuple[str, ...]] = {
+    Program.DATABASE_USERS: _python("controlplane.database_users"),
     Program.OMS: _python("controlplane.oms"),
     Program.RISK_ENGINE: _python("controlplane.risk"),
     Program.MARKET_DATA_RECORDER: _python("controlplane.recorder"),
@@ -27,7 +28,7 @@ COMMANDS: Mapping[Program, tuple[str, ...]] = {
 }
 
 # the others get all their objects and no pod; a test compares this with the sources
-BUILT = frozenset({Program.OMS, Program.CLICKHOUSE})
+BUILT = frozenset({Program.DATABASE_USERS, Program.OMS, Program.CLICKHOUSE})
 
 # image repositories: ours, and the upstream release of ClickHouse, mirrored
 REPOSITORIES = ("controlplane", "backtest", "clickhouse")

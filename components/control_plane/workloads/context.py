@@ -34,7 +34,10 @@ class BusCredential(BaseModel):
 
 
 class WorkloadContext(BaseModel):
-    """bus_credentials: by bus user. database_logins and cache_logins: ARNs that a role connects by."""
+    """bus_credentials: by bus user. database_secret_arn: of the administrator's password, under database_key_arn.
+
+    database_logins and cache_logins: ARNs that a role connects by.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -50,6 +53,8 @@ class WorkloadContext(BaseModel):
     database_address: Text
     database_name: str
     database_ca_pem: str
+    database_secret_arn: Text
+    database_key_arn: Text
     database_logins: dict[str, Text]
     cache_address: Text
     cache_logins: dict[str, tuple[Text, ...]]

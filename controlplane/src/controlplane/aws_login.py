@@ -23,7 +23,7 @@ _URI: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _TOKEN_FILE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 _TIMEOUT_S: Final = 2.0
 _LIFETIME_S: Final = 900
-_ALGORITHM: Final = "AWS4-HMAC-SHA256"
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _SERVICE: Final = "rds-db"
 # hosts that the SDKs send the pod's token to without TLS: the agents of EKS and ECS, and this machine
 _AGENTS: Final = ("169.254.170.23", "169.254.170.2", "127.0.0.1", "localhost")
@@ -64,12 +64,12 @@ async def pod_credentials(environment: Mapping[str, str] = os.environ) -> Creden
 
 def database_token(credentials: Credentials, region: str, host: str, port: int, user: str, now: datetime) -> str:
     """The password for `user` for 15 minutes from `now`. Pure. Source: AWS, Signature Version 4, query string."""
-    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = time_stamp(now)
     scope = f"{stamp[:8]}/{region}/{_SERVICE}/aws4_request"
     query = {
         "Action": "connect",
         "DBUser": user,
-        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Algorithm": ALGORITHM,
         "X-Amz-Credential": f"{credentials.access_key}/{scope}",
         "X-Amz-Date": stamp,
         "X-Amz-Expires": str(_LIFETIME_S),
@@ -80,9 +80,17 @@ def database_token(credentials: Credentials, region: str, host: str, port: int, 
     request = "\n".join(
         ("GET", "/", canonical_query, f"host:{host}:{port}", "", "host", hashlib.sha256(b"").hexdigest())
     )
-    to_sign = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(request.encode()).hexdigest()))
+    return f"{host}:{port}/?{canonical_query}&X-Amz-Signature={signature(credentials, stamp, scope, request)}"
+
+
+def time_stamp(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def signature(credentials: Credentials, stamp: str, scope: str, request: str) -> str:
+    """Of a canonical request. Source: AWS, Signature Version 4."""
+    to_sign = "\n".join((ALGORITHM, stamp, scope, hashlib.sha256(request.encode()).hexdigest()))
     key = f"AWS4{credentials.secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    return f"{host}:{port}/?{canonical_query}&X-Amz-Signature={signature}"
+    return hmac.digest(key, to_sign.encode(), "sha256").hex()
