@@ -17,6 +17,7 @@ from components.control_plane.priority_classes import Priority
 from components.control_plane.programs import BUILT
 from components.control_plane.workloads.clickhouse import GRANTS, server_configuration, users_configuration
 from components.control_plane.workloads.context import BusCredential
+from controlplane.database_users import config as users_config
 from controlplane.oms import config as oms_config
 from stacks import cloud
 from stacks.cloud_settings import CloudSettings, from_file
@@ -96,7 +97,7 @@ def test_the_policies_of_the_cluster_are_those_of_the_table_and_no_others(prod: 
     with_identity = {
         each.inputs["serviceAccount"] for each in prod.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     }
-    assert with_identity == {"oms", "risk-engine", "admin", "reference-data", "reporting"}
+    assert with_identity == {"database-users", "oms", "risk-engine", "admin", "reference-data", "reporting"}
     own = {
         each.name: each.inputs["spec"]
         for each in prod.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
@@ -207,6 +208,25 @@ def test_the_oms_accepts_its_configuration(prod: Recording, tmp_path: Path) -> N
     assert statement["Resource"] == ["arn:aws:rds-db:us-east-1:111122223333:dbuser:db-TEST/oms"]
 
 
+def test_the_job_that_makes_database_users_accepts_its_configuration_and_comes_first(
+    prod: Recording, tmp_path: Path
+) -> None:
+    config = prod.named("database-users-config").inputs["data"]
+    file = tmp_path / "config.json"
+    file.write_text(config["config.json"])
+    read = users_config.load(file)
+    assert read.users == ("oms",)
+    assert Path(read.server.ca_file or "").name in config
+    made = running(prod)
+    job = made[Program.DATABASE_USERS]
+    assert job.inputs["spec"]["suspend"] is False
+    for program in (Program.OMS, Program.REFERENCE_DATA, Program.REPORTING):
+        assert prod.waits_for(made[program], job), program
+    policy = json.loads(prod.named_of("aws:iam/rolePolicy:RolePolicy", "database-users-aws").inputs["policy"])
+    assert [each["Action"] for each in policy["Statement"]] == [["secretsmanager:GetSecretValue"], ["kms:Decrypt"]]
+    assert policy["Statement"][0]["Resource"] == ["arn:aws:secretsmanager:::rds"]
+
+
 def test_another_image_of_the_risk_engine_changes_one_deployment(prod: Recording) -> None:
     images = {
         **settings().platform.images,
@@ -267,7 +287,8 @@ def test_credentials_of_the_bus_become_secrets_that_the_programs_wait_for(monkey
     for name, (namespace, user) in users.items():
         secret = secrets[name]
         assert secret.inputs["metadata"] == {"name": name, "namespace": namespace}
-        assert secret.inputs["stringData"] == {
+        assert set(secret.inputs["stringData"]) != {"ca.crt", "tls.crt", "tls.key"}  # the engine gets it as a secret
+        assert secret.inputs["stringData"]["value"] == {
             "ca.crt": "ca",
             "tls.crt": f"certificate of {user}",
             "tls.key": f"key of {user}",

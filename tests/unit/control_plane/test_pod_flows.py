@@ -20,14 +20,14 @@ from components.network.flows import Party, VenuePorts, allowed_flows
 
 NETWORK = allowed_flows(VenuePorts(order_entry=26400, snapshot=26500, rerequest=26477, lines=(26401, 26402)))
 CIDRS = party_cidrs("10.40.0.0/16", 3, ["203.0.113.0/28"])
-PARTIES = {
-    cidr: party.value for party in (Party.BUS, Party.ADMIN_INGRESS, Party.ADMINISTRATORS) for cidr in CIDRS[party]
-}
+OUTSIDE = (Party.BUS, Party.ENDPOINTS, Party.ADMIN_INGRESS, Party.ADMINISTRATORS)
+PARTIES = {cidr: party.value for party in OUTSIDE for cidr in CIDRS[party]}
 # database and cache share subnets; their security groups tell them apart
 PARTIES |= dict.fromkeys(CIDRS[Party.DATABASE], "data")
 
 # Written out a second time on purpose: a flow that is added to the table must be added here, by somebody who means it.
 INTO = {
+    Program.DATABASE_USERS: set(),
     Program.OMS: {("risk-engine", 8080), ("admin", 8080), ("prometheus", 8080)},
     Program.RISK_ENGINE: {("admin", 8080), ("prometheus", 8080)},
     Program.MARKET_DATA_RECORDER: {("prometheus", 9090)},
@@ -45,6 +45,7 @@ INTO = {
     Program.BACKTEST: set(),
 }
 OUT_OF = {
+    Program.DATABASE_USERS: {("data", 5432), ("endpoints", 443)},
     Program.OMS: {("bus", 4222), ("data", 5432)},
     Program.RISK_ENGINE: {("bus", 4222), ("data", 6379), ("oms", 8080), ("reference-data", 8080)},
     Program.MARKET_DATA_RECORDER: {("bus", 4222), ("clickhouse", 8123)},
