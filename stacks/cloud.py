@@ -260,7 +260,6 @@ def place(
             network=allowed_flows(settings.network.venue),
             sizes=settings.platform.sizes,
             context=context,
-            protect=settings.protected,
         ),
         pulumi.ResourceOptions(providers={"aws": provider, "kubernetes": kubernetes}, depends_on=cluster.ready),
     )

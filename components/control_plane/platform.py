@@ -51,7 +51,6 @@ class PlatformArgs(BaseModel):
     network: tuple[Flow, ...]
     sizes: Sizes
     context: WorkloadContext
-    protect: bool
 
 
 def workloads(context: WorkloadContext, sizes: Sizes) -> tuple[WorkloadArgs, ...]:
@@ -84,7 +83,8 @@ class Platform(pulumi.ComponentResource):
         priorities = PriorityClasses(f"{name}-priorities", child_options(self, opts))
         storage = StorageClass(
             f"{name}-storage",
-            StorageClassArgs(kms_key_arn=args.volume_key_arn, keep=args.protect),
+            # not by `protect`, which is switched off before prod is taken down: Kubernetes lets nobody change it
+            StorageClassArgs(kms_key_arn=args.volume_key_arn, keep=args.context.environment == "prod"),
             child_options(self, opts),
         )
         self.workloads = {}

@@ -178,6 +178,17 @@ def test_volumes_are_under_our_key_and_outlive_their_claims(prod: Recording) -> 
     assert storage.inputs["reclaimPolicy"] == "Retain"
 
 
+def test_switching_the_protection_off_changes_nothing_on_the_cluster(prod: Recording) -> None:
+    """The first of the two updates that take prod down; much of Kubernetes cannot be changed in place."""
+    before = {(each.type, each.name): each.inputs for each in prod.resources}
+    after = record(settings().model_copy(update={"protect": False}))
+    assert not [
+        each.name
+        for each in after.resources
+        if each.type.startswith("kubernetes:") and before[each.type, each.name] != each.inputs
+    ]
+
+
 def test_only_the_console_has_a_port_on_the_nodes(prod: Recording) -> None:
     types = {each.name: each.inputs["spec"]["type"] for each in prod.of_type("kubernetes:core/v1:Service")}
     assert {name for name, kind in types.items() if kind != "ClusterIP"} == {"admin"}
