@@ -10,7 +10,19 @@ import pulumi_aws as aws
 from pulumi_aws import ec2
 
 from components.bus.cluster import LeafHost, NatsCluster, NatsClusterArgs, Place
+from components.control_plane.admin_ingress import AdminIngress, AdminIngressArgs
+from components.control_plane.cache import Cache, CacheArgs, CacheUser
+from components.control_plane.database import NAME as DATABASE
+from components.control_plane.database import Database, DatabaseArgs
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
+from components.control_plane.image_repositories import ImageRepositories, ImageRepositoriesArgs
+from components.control_plane.kubernetes_provider import ClusterAccess, kubernetes_provider
+from components.control_plane.network_policy import party_cidrs
+from components.control_plane.platform import Platform, PlatformArgs
+from components.control_plane.pod_flows import Program
+from components.control_plane.programs import REPOSITORIES
+from components.control_plane.workloads import oms, reference_data, reporting
+from components.control_plane.workloads.context import WorkloadContext
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
 from components.hot_path.boot_objects import PREFIX, BootObjects, BootObjectsArgs
 from components.hot_path.cloud_init import FILES_TAG, PIN_TAG, cloud_init
@@ -24,12 +36,16 @@ from components.hot_path.rollout import Rollout, RolloutArgs, RolloutHost
 from components.hot_path.rollout_plan import RolloutTarget
 from components.hot_path.units import HostNetwork
 from components.network.address_plan import Tier, subnet_cidr
-from components.network.flows import Party
+from components.network.flows import NATS_CLIENT, Party, allowed_flows
 from components.network.vpc import Network, NetworkArgs
 from stacks.cloud_settings import CloudSettings
 from stacks.stack_file import SettingsError
 
 BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
+
+BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
+CACHE_USERS = (Program.RISK_ENGINE, Program.ADMIN)
+DATABASE_USERS = (oms.USER, reference_data.USER, reporting.USER)
 
 
 def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
@@ -71,6 +87,29 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
     bus = bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider)
     nats = NatsCluster("bus", bus, with_provider)
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
+    database = Database("database", database_args(settings, keys, network), with_provider)
+    cache = Cache("cache", cache_args(settings, keys, network), with_provider)
+    images = ImageRepositories(
+        "images",
+        ImageRepositoriesArgs(
+            environment=environment, names=REPOSITORIES, kms_key_arn=keys.arns[KeyUse.IMAGES], protect=protect
+        ),
+        with_provider,
+    )
+    ingress = AdminIngress(
+        "admin-ingress",
+        AdminIngressArgs(
+            environment=environment,
+            vpc_id=network.vpc_id,
+            subnet_ids=network.subnet_ids[Tier.INGRESS],
+            security_group_id=network.security_group_ids[Party.ADMIN_INGRESS],
+            group_name=cluster.node_groups.autoscaling_group("system"),
+            protect=protect,
+        ),
+        with_provider,
+    )
+    if settings.platform.placed:
+        place(settings, keys, cluster, workload_context(settings, keys, cluster, database, cache, images), provider)
     # a changed digest: the rollout has to bring that host up to date
     pulumi.export(
         "host_specifications",
@@ -80,6 +119,9 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
     pulumi.export("bus_urls", list(nats.urls))
     pulumi.export("bus_ca", nats.ca_pem)
     pulumi.export("kubernetes_endpoint", cluster.endpoint)
+    pulumi.export("admin_address", ingress.address)
+    pulumi.export("database_administrator_secret", database.secret_arn)
+    pulumi.export("image_repositories", images.urls)
 
 
 def network_args(settings: CloudSettings, keys: EncryptionKeys) -> NetworkArgs:
@@ -318,4 +360,95 @@ def eks_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) ->
         node_release=eks.node_release,
         pools=eks.pools,
         protect=settings.protected,
+    )
+
+
+def database_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) -> DatabaseArgs:
+    return DatabaseArgs(
+        environment=settings.environment,
+        region=settings.aws.region,
+        account_id=settings.aws.account_id,
+        settings=settings.platform.database,
+        subnet_ids=network.subnet_ids[Tier.DATA],
+        security_group_id=network.security_group_ids[Party.DATABASE],
+        kms_key_arn=keys.arns[KeyUse.DATABASE],
+        logs_key_arn=keys.arns[KeyUse.LOGS],
+        protect=settings.protected,
+    )
+
+
+def cache_args(settings: CloudSettings, keys: EncryptionKeys, network: Network) -> CacheArgs:
+    return CacheArgs(
+        environment=settings.environment,
+        settings=settings.platform.cache,
+        users=tuple(CacheUser(name=program.value) for program in CACHE_USERS),
+        subnet_ids=network.subnet_ids[Tier.DATA],
+        security_group_id=network.security_group_ids[Party.CACHE],
+        kms_key_arn=keys.arns[KeyUse.CACHE],
+        protect=settings.protected,
+    )
+
+
+def workload_context(
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    cluster: EksCluster,
+    database: Database,
+    cache: Cache,
+    images: ImageRepositories,
+) -> WorkloadContext:
+    platform = settings.platform
+    return WorkloadContext(
+        environment=settings.environment,
+        region=settings.aws.region,
+        cluster_name=cluster.name,
+        images=platform.images,
+        repository_urls=dict(images.urls),
+        replicas=platform.replicas,
+        cidrs=party_cidrs(settings.network.vpc_cidr, len(settings.aws.zones), settings.network.administrator_cidrs),
+        bus_urls=bus_urls(settings),
+        database_address=database.address,
+        database_name=DATABASE,
+        database_ca_pem=platform.database_ca_pem,
+        database_secret_arn=database.secret_arn,
+        database_key_arn=keys.arns[KeyUse.DATABASE],
+        database_logins={user: database.login_arn(user) for user in DATABASE_USERS},
+        cache_address=cache.address,
+        cache_logins={program.value: cache.login_arns(program.value) for program in CACHE_USERS},
+    )
+
+
+def bus_urls(settings: CloudSettings) -> tuple[str, ...]:
+    """Where the bus's servers will listen: a fixed address in each of its subnets."""
+    subnets = (
+        IPv4Network(subnet_cidr(settings.network.vpc_cidr, Tier.BUS, zone)) for zone in range(len(settings.aws.zones))
+    )
+    return tuple(f"tls://{subnet[BUS_HOST]}:{NATS_CLIENT}" for subnet in subnets)
+
+
+def place(
+    settings: CloudSettings,
+    keys: EncryptionKeys,
+    cluster: EksCluster,
+    context: WorkloadContext,
+    provider: aws.Provider,
+) -> None:
+    """The objects on the cluster, once its nodes and add-ons are there."""
+    kubernetes = kubernetes_provider(
+        "kubernetes",
+        ClusterAccess(
+            region=settings.aws.region, name=cluster.name, endpoint=cluster.endpoint, ca_data=cluster.ca_data
+        ),
+        pulumi.ResourceOptions(parent=cluster),
+    )
+    Platform(
+        "platform",
+        PlatformArgs(
+            kubernetes_version=settings.eks.version,
+            volume_key_arn=keys.arns[KeyUse.EBS],
+            network=allowed_flows(settings.network.venue),
+            sizes=settings.platform.sizes,
+            context=context,
+        ),
+        pulumi.ResourceOptions(providers={"aws": provider, "kubernetes": kubernetes}, depends_on=cluster.ready),
     )

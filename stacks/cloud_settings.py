@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from components.bus.capacity import Load, Volume
 from components.bus.nats_config import Limits
 from components.bus.server_change import Release
 from components.control_plane.addons import AddonVersions
 from components.control_plane.kube_proxy import Mode
-from components.control_plane.node_groups import NodePool, Pool
+from components.control_plane.node_groups import NodePool
+from components.control_plane.platform_settings import PlatformSettings
+from components.control_plane.pools import Pool
 from components.hot_path.bundle_pin import BundlePin
 from components.hot_path.host.core_map import CoreLayout, CoreMapError
 from components.hot_path.host.machines import machine
@@ -21,6 +23,7 @@ from components.hot_path.host.roles import known_roles
 from components.hot_path.host.specification import HostSpecification, HostTuning, host_specification
 from components.hot_path.hosts import CpuOptions
 from components.hot_path.launch_rules import is_metal
+from components.latency_budget import LatencyBudget, role_budgets
 from components.network.flows import VenuePorts
 from stacks.stack_file import Settings, SettingsError, read_stack_file, validate
 from stacks.trading_settings import TradingSettings
@@ -149,6 +152,13 @@ class BusSettings(Settings):
     load: Load
     limits: Limits = Limits()
     host_keys: dict[str, str] = Field(default_factory=dict)
+    latency: dict[str, LatencyBudget] = Field(default_factory=dict, description="of roles, where not the usual one")
+
+    @field_validator("latency")
+    @classmethod
+    def _kept_there(cls, latency: dict[str, LatencyBudget]) -> dict[str, LatencyBudget]:
+        role_budgets(latency)
+        return latency
 
 
 class EksSettings(Settings):
@@ -184,6 +194,7 @@ class CloudSettings(Settings):
     bus: BusSettings
     eks: EksSettings
     rehearsal: Annotated[bool, BeforeValidator(_flag)] = False
+    platform: PlatformSettings
 
     @property
     def protected(self) -> bool:

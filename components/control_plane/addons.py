@@ -11,10 +11,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.control_plane import kube_proxy
+from components.control_plane.pools import POOL_LABEL
 
-Name = Literal["vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "aws-ebs-csi-driver"]
+Name = Literal["vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "aws-ebs-csi-driver", "metrics-server"]
 BEFORE_NODES: tuple[Name, ...] = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
-AFTER_NODES: tuple[Name, ...] = ("coredns", "aws-ebs-csi-driver")
+AFTER_NODES: tuple[Name, ...] = ("coredns", "aws-ebs-csi-driver", "metrics-server")
+
+_SYSTEM_POOL: dict[str, Any] = {
+    "nodeSelector": {POOL_LABEL: "system"},
+    "tolerations": [{"key": POOL_LABEL, "operator": "Equal", "value": "system", "effect": "NoSchedule"}],
+}
 
 
 class AddonVersions(BaseModel):
@@ -27,6 +33,7 @@ class AddonVersions(BaseModel):
     eks_pod_identity_agent: str = Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")
     coredns: str = Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")
     aws_ebs_csi_driver: str = Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")
+    metrics_server: str = Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")
 
     def of(self, name: Name) -> str:
         version: str = getattr(self, name.replace("-", "_"))
@@ -52,8 +59,9 @@ def configuration(name: Name, mode: kube_proxy.Mode) -> str | None:
         case "kube-proxy":
             values = kube_proxy.configuration(mode)
         case "coredns":
-            system = [{"key": "ironlane/pool", "operator": "Equal", "value": "system", "effect": "NoSchedule"}]
-            values = {"replicaCount": 3, "nodeSelector": {"ironlane/pool": "system"}, "tolerations": system}
+            values = {"replicaCount": 3, **_SYSTEM_POOL}
+        case "metrics-server":
+            values = {"replicas": 2, **_SYSTEM_POOL}
         case _:
             return None
     return json.dumps(values, sort_keys=True)

@@ -17,7 +17,8 @@ from components.control_plane.addons import (
     check_versions,
     configuration,
 )
-from components.control_plane.node_groups import NodeGroups, NodeGroupsArgs, NodePool, Pool
+from components.control_plane.node_groups import NodeGroups, NodeGroupsArgs, NodePool
+from components.control_plane.pools import Pool
 from components.inputs import Text
 from components.tags import tags
 
@@ -206,6 +207,10 @@ class EksCluster(pulumi.ComponentResource):
         identities = None
         if addon == "aws-ebs-csi-driver":
             role = self._role("ebs-csi", "pods.eks.amazonaws.com", (_EBS_CSI_POLICY,))
+            # AWS's policy leaves out customer keys
+            iam.RolePolicy(
+                f"{self._name}-ebs-csi-key", role=role.name, policy=_volume_key(args.volume_key_arn), opts=self._child
+            )
             identities = [
                 eks.AddonPodIdentityAssociationArgs(role_arn=role.arn, service_account="ebs-csi-controller-sa")
             ]
@@ -221,3 +226,22 @@ class EksCluster(pulumi.ComponentResource):
             tags=tags(args.environment, self._name),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
+
+
+def _volume_key(arn: Text) -> pulumi.Output[str]:
+    """What the driver needs of the key of workloads' volumes; grants for EBS only."""
+    use = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKeyWithoutPlaintext"]
+    return pulumi.Output.json_dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": [*use, "kms:DescribeKey"], "Resource": arn},
+                {
+                    "Effect": "Allow",
+                    "Action": "kms:CreateGrant",
+                    "Resource": arn,
+                    "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+                },
+            ],
+        }
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Literal
 
 import pulumi
 from pulumi_aws import ec2, eks
@@ -16,12 +15,10 @@ from components.control_plane.node_config import (
     node_config,
     user_data,
 )
+from components.control_plane.pools import POOL_LABEL, Pool
 from components.inputs import Text
 from components.options import child_options
 from components.tags import tags
-
-Pool = Literal["system", "trading", "observability"]
-POOL_LABEL = "ironlane/pool"
 
 
 class NodePool(BaseModel):
@@ -71,6 +68,10 @@ class NodeGroups(pulumi.ComponentResource):
         self._args = args
         self.groups = {pool: self._group(pool, settings, opts) for pool, settings in args.pools.items()}
         self.register_outputs({"pools": list(args.pools)})
+
+    def autoscaling_group(self, pool: Pool) -> pulumi.Output[str]:
+        """Name of the group that EKS made for the pool; a load balancer registers its instances by it."""
+        return self.groups[pool].resources.apply(lambda found: (found[0].autoscaling_groups or [])[0].name or "")
 
     def _group(self, pool: Pool, settings: NodePool, opts: pulumi.ResourceOptions | None) -> eks.NodeGroup:
         args = self._args

@@ -84,6 +84,8 @@ VALKEY = 6379
 KUBELET = 10_250
 ADMISSION_WEBHOOK = 9443
 ADMIN_HTTPS = 8443
+ADMIN_NODE_PORT = 30_443  # of every node, for the load balancer; leads to ADMIN_HTTPS of the pod
+METRICS_SERVER = 10_251
 HTTPS = 443
 SSH = 22
 
@@ -118,6 +120,7 @@ def allowed_flows(venue: VenuePorts) -> tuple[Flow, ...]:
         flow(p.EKS_NODES, p.EKS_CONTROL_PLANE, tcp, HTTPS, "Kubernetes API"),
         flow(p.EKS_CONTROL_PLANE, p.EKS_NODES, tcp, KUBELET, "kubelet: logs, exec, metrics"),
         flow(p.EKS_CONTROL_PLANE, p.EKS_NODES, tcp, ADMISSION_WEBHOOK, "admission webhooks"),
+        flow(p.EKS_CONTROL_PLANE, p.EKS_NODES, tcp, METRICS_SERVER, "resource metrics, for the autoscalers"),
         Flow(
             source=p.EKS_NODES,
             target=p.EKS_NODES,
@@ -130,7 +133,7 @@ def allowed_flows(venue: VenuePorts) -> tuple[Flow, ...]:
         flow(p.EKS_NODES, p.CACHE, tcp, VALKEY, "risk engine, admin"),
         # people
         flow(p.ADMINISTRATORS, p.ADMIN_INGRESS, tcp, HTTPS, "admin console, with client certificate"),
-        flow(p.ADMIN_INGRESS, p.EKS_NODES, tcp, ADMIN_HTTPS, "admin console"),
+        flow(p.ADMIN_INGRESS, p.EKS_NODES, tcp, ADMIN_NODE_PORT, "admin console"),
         # AWS APIs without a way to the internet
         *(
             flow(source, p.ENDPOINTS, tcp, HTTPS, "AWS APIs")

@@ -258,6 +258,10 @@ def test_a_minimal_configuration_is_enough(tmp_path: Path) -> None:
         ({"http": {"host": "x", "port": "80"}}, "$.http.port"),
         ({"database": {"dsn": "mysql://x", "password_file": "/x"}}, "$.database"),
         ({"database": {"dsn": "postgresql://u:secret@h/d", "password_file": "/x"}}, "password_file"),
+        ({"database": {"dsn": "postgresql://oms@h/d"}}, "password_file, iam_region: give exactly one"),
+        ({"database": {"dsn": "postgresql://oms@h/d", "password_file": "/x", "iam_region": "x"}}, "give exactly one"),
+        ({"database": {"dsn": "postgresql:///d", "iam_region": "us-east-1"}}, "no host or no user"),
+        ({"nats": {"servers": ["tls://n:4222"], "user": "oms"}}, "password_file, tls: give exactly one"),
         ({"consumer": {"batch": 3000}}, "max_ack_pending"),
         ({"stream": {"replicas": 2}}, "replicas"),
     ],
@@ -272,6 +276,32 @@ def test_bad_configuration_exits_78_naming_file_and_key(
     assert str(path) in error
     assert complaint in error
     assert "secret@" not in error
+
+
+def test_a_configuration_of_the_cloud_is_good_and_a_missing_certificate_exits_78(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {f"{part}_file": str(tmp_path / part) for part in ("ca", "cert", "key")}
+    dsn = "postgresql://oms@database.test:5432/ironlane?sslmode=verify-full&sslrootcert=/etc/ironlane/database-ca.pem"
+    cloud = {
+        "database": {"dsn": dsn, "iam_region": "us-east-1"},
+        "nats": {"servers": ["tls://10.40.104.10:4222"], "user": "oms", "tls": files},
+    }
+    path = tmp_path / "oms.json"
+    path.write_bytes(msgspec.json.encode({**GOOD, **cloud}))
+    assert main(["--config", str(path), "--check"]) == 0
+    assert main(["--config", str(path)]) == 78
+    assert "nats.tls" in caplog.text
+
+
+async def test_a_pod_without_an_identity_gets_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", raising=False)
+    pool = await create_pool(
+        config.Database(dsn="postgresql://oms@127.0.0.1:1/ironlane", iam_region="us-east-1"), application="test"
+    )
+    with pytest.raises(ConnectionError, match="has no Pod Identity"):
+        await pool.acquire(timeout=5)
+    pool.terminate()
 
 
 def test_a_missing_configuration_or_password_exits_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

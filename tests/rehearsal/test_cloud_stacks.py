@@ -297,3 +297,33 @@ def test_no_private_key_is_in_the_clear_in_the_state(prod: Rehearsed) -> None:
     state = prod.stack().checkpoint.read_text()
     assert "BEGIN CERTIFICATE" in state
     assert "PRIVATE KEY" not in state
+
+
+def _image(program: str, image: str) -> Change:
+    def change(config: dict[str, Any]) -> None:
+        config["ironlane:platform"]["images"][program] = image
+
+    return change
+
+
+def test_an_unpinned_image_never_reaches_the_engine(prod: Rehearsed) -> None:
+    with pytest.raises(PulumiError, match=r"platform.images.oms = 'controlplane:1.0': .* is not pinned"):
+        prod.preview(_image("oms", "controlplane:1.0"))
+
+
+def test_a_larger_database_is_announced_as_an_interruption(prod: Rehearsed) -> None:
+    def larger(config: dict[str, Any]) -> None:
+        config["ironlane:platform"]["database"]["instance_class"] = "db.m7g.xlarge"
+
+    outcome = prod.preview(larger)
+    assert outcome.updated == ["database"]
+    assert (outcome.created, outcome.replaced, outcome.deleted) == ([], [], [])
+    assert any("changing instanceClass interrupts connections" in warning for warning in outcome.warnings)
+
+
+def test_another_image_of_the_risk_engine_changes_one_deployment(prod: Rehearsed) -> None:
+    if not prod.document["config"]["ironlane:platform"]["placed"]:
+        pytest.skip("platform.placed is false in Pulumi.prod.yaml")
+    outcome = prod.preview(_image("risk-engine", f"controlplane@sha256:{'0b' * 32}"))
+    assert outcome.updated == ["risk-engine"]
+    assert (outcome.created, outcome.replaced, outcome.deleted) == ([], [], [])

@@ -177,6 +177,13 @@ def errors(change: dict[str, Any]) -> str:
             "trading.venue: snapshot 203.0.113.9: outside of network.venue_cidrs 198.51.100.0/24",
         ),
         ({"trading.venue.order_entry": "venue.example"}, "ironlane:trading.venue.order_entry = 'venue.example'"),
+        (
+            {"platform.images.oms": "controlplane:1.0"},
+            "ironlane:platform.images.oms = 'controlplane:1.0': image 'controlplane:1.0' is not pinned",
+        ),
+        ({"hot_path.latency": {"strategy": {"p99_us": 5000}}}, "strategy: a P99 of 5000 us needs no isolated core"),
+        ({"platform.replicas": {"omss": 1}}, "ironlane:platform.replicas.omss"),
+        ({"platform.replicas": {"oms": 2}}, "replicas: oms run as one, scale by themselves (sizes) or are jobs"),
         ({"environment": "staging"}, "ironlane:environment = 'staging': Input should be 'dev' or 'prod'"),
     ],
 )

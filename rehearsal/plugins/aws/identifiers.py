@@ -94,7 +94,22 @@ def computed(type_: str, urn: str, id_: str, region: str) -> dict[str, Any]:
                 "certificateAuthority": {"data": authority},
             }
         case "aws:rds/instance:Instance":
-            return {"endpoint": f"{name}.rehearsal.{region}.rds.amazonaws.com:5432", "address": f"{name}.rehearsal"}
+            host = f"{name}.{hexadecimal(12)}.{region}.rds.amazonaws.com"
+            secret = f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:rds!{id_}"
+            return {
+                "endpoint": f"{host}:5432",
+                "address": host,
+                "port": 5432,
+                "resourceId": id_,
+                "masterUserSecrets": [{"secretArn": secret, "secretStatus": "active"}],
+            }
+        case "aws:elasticache/replicationGroup:ReplicationGroup":
+            return {"primaryEndpointAddress": f"master.{name}.{hexadecimal(6)}.{region}.cache.amazonaws.com"}
+        case "aws:eks/nodeGroup:NodeGroup":
+            group = f"eks-{name}-{hexadecimal(8)}"
+            return {"resources": [{"autoscalingGroups": [{"name": group}]}]}
+        case "aws:lb/loadBalancer:LoadBalancer":
+            return {"dnsName": f"{name}-{hexadecimal(16)}.elb.{region}.amazonaws.com"}
         case "aws:ecr/repository:Repository":
             return {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com/{name}"}
         case _:

@@ -31,6 +31,7 @@ _DELETE_PROTECTION = {
     "aws:ec2/instance:Instance": "disableApiTermination",
     "aws:eks/cluster:Cluster": "deletionProtection",
     "aws:rds/instance:Instance": "deletionProtection",
+    "aws:lb/loadBalancer:LoadBalancer": "enableDeletionProtection",
 }
 
 

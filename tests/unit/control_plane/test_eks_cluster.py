@@ -32,6 +32,7 @@ ARGS: dict[str, Any] = {
         eks_pod_identity_agent="v1.3.9-eksbuild.3",
         coredns="v1.12.4-eksbuild.1",
         aws_ebs_csi_driver="v1.51.0-eksbuild.1",
+        metrics_server="v0.8.0-eksbuild.2",
     ),
     "node_release": "1.34.1-20251112",
     "pools": {

@@ -36,7 +36,8 @@ class _Server(uvicorn.Server):
 async def run(settings: config.OmsConfig) -> None:
     """Until a signal. Raises ConfigError, MigrationError or ServeError."""
     bus = BusClient(config.bus_settings(settings.nats, "oms"))
-    config.read_secret(settings.database.password_file)
+    if settings.database.password_file is not None:
+        config.read_secret(settings.database.password_file)
     pool = await create_pool(settings.database, application="ironlane-oms")
     ingest = Ingest(settings, bus, pool)
     server = _Server(

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from wire.client import BusSettings
+from wire.client import BusSettings, TlsFiles
 from wire.streams import ConsumerLimits, StreamLimits
 from wire.subjects import token
 
@@ -30,10 +30,11 @@ class Http(_Config, frozen=True):
 
 
 class Database(_Config, frozen=True):
-    """`dsn` without a password (that comes from `password_file`); times in seconds."""
+    """`dsn` without a password: that comes from `password_file`, or is an IAM token of RDS in `iam_region`. Seconds."""
 
     dsn: str
-    password_file: str
+    password_file: str | None = None
+    iam_region: str | None = None
     pool_size: int = 8
     connect_timeout_s: float = 3.0
     statement_timeout_s: float = 30.0
@@ -44,14 +45,25 @@ class Database(_Config, frozen=True):
             raise ValueError(f"dsn: {self.dsn!r} does not begin with postgresql://")
         if parts.password is not None:
             raise ValueError("dsn: carries a password; put it into password_file")
+        if (self.password_file is None) == (self.iam_region is None):
+            raise ValueError("password_file, iam_region: give exactly one")
+        if self.iam_region is not None and (not parts.hostname or not parts.username):
+            raise ValueError(f"dsn: {self.dsn!r} names no host or no user, which the token is made for")
         if not 2 <= self.pool_size <= 64:
             raise ValueError(f"pool_size: {self.pool_size} is not in 2..64")
 
 
 class Nats(_Config, frozen=True):
+    """Known to the servers by `password_file`, or by a certificate of its own (`tls`)."""
+
     servers: tuple[str, ...]
     user: str
-    password_file: str
+    password_file: str | None = None
+    tls: TlsFiles | None = None
+
+    def __post_init__(self) -> None:
+        if (self.password_file is None) == (self.tls is None):
+            raise ValueError("password_file, tls: give exactly one")
 
 
 class Consumer(ConsumerLimits, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,8 +125,13 @@ def read_secret(path: str) -> str:
 
 
 def bus_settings(nats: Nats, name: str) -> BusSettings:
-    """Raises ConfigError for unusable servers or a missing password."""
+    """Raises ConfigError for unusable servers, a missing password or certificate."""
+    password = "" if nats.password_file is None else read_secret(nats.password_file)
     try:
-        return BusSettings(servers=nats.servers, user=nats.user, password=read_secret(nats.password_file), name=name)
+        if nats.tls is not None:
+            nats.tls.context()  # what cannot be read now is told now; it is read anew for every connection
+        return BusSettings(servers=nats.servers, user=nats.user, password=password, tls=nats.tls, name=name)
+    except OSError as error:  # of which SSLError is one
+        raise ConfigError(f"nats.tls: the certificate files cannot be used ({error})") from error
     except ValueError as error:
         raise ConfigError(f"nats.{error}") from error

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import asyncpg
 
+from controlplane.aws_login import AwsLoginError, database_token, pod_credentials
 from controlplane.oms import config
 
 DATABASE_ERRORS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -19,13 +22,22 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, DATABASE_ERRORS) and not isinstance(error, _ABOUT_THE_DATA)
 
 
+async def _token(settings: config.Database) -> str:
+    server = urlsplit(settings.dsn)
+    # all three were checked with the configuration
+    region, host, user = settings.iam_region or "", server.hostname or "", server.username or ""
+    return database_token(await pod_credentials(), region, host, server.port or 5432, user, datetime.now(UTC))
+
+
 async def create_pool(settings: config.Database, *, application: str) -> Any:
-    """A pool that connects when it is first used; the password file is read at every connection."""
+    """A pool that connects when it is first used; the password is read or made anew for every connection."""
 
     async def password() -> str:
         try:
-            return await asyncio.to_thread(config.read_secret, settings.password_file)
-        except config.ConfigError as error:  # while running: no connection now, perhaps later
+            if settings.password_file is not None:
+                return await asyncio.to_thread(config.read_secret, settings.password_file)
+            return await _token(settings)
+        except (config.ConfigError, AwsLoginError) as error:  # while running: no connection now, perhaps later
             raise ConnectionError(str(error)) from error
 
     return await asyncpg.create_pool(

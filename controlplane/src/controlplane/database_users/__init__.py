@@ -1,0 +1,1 @@
+"""Makes the database users of the other programs, each of which logs in with an IAM token."""
