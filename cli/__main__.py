@@ -14,6 +14,7 @@ from cli.engine import build_variables
 from cli.paths import Layout, repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "bench-gate", "fuzz"}
+REHEARSE = {"preview", "rehearse"}  # a cloud stack without a cloud
 NEEDS_PLOTS = {"bench", "backtest"}
 # of a stack that runs: a strategy that does not compile must not be in the way of stopping it
 GO_ON = {"down", "status", "logs", "reconcile"}
@@ -36,6 +37,7 @@ def main() -> int:
     layout = repository_layout()
     arguments = sys.argv[1:]
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    cloud = _is_cloud_stack(layout, own)
     # only the debug tests use another build than the one that runs
     debug = {"test", "--debug"} <= set(own)
     build = build_variables(debug, sanitize=debug and "--sanitize" in own)
@@ -45,7 +47,8 @@ def main() -> int:
         if not URGENT.intersection(own) or not layout.venv_python.exists():
             ensure(
                 layout,
-                cloud=_is_cloud_stack(layout, own),
+                cloud=cloud,
+                rehearsal=(cloud and bool(REHEARSE.intersection(own))) or {"test", "--slow"} <= set(own),
                 tests=bool(NEEDS_TEST_TOOLS.intersection(own)),
                 plots=bool(NEEDS_PLOTS.intersection(own)),
                 own_strategies=_own_strategies(own),
