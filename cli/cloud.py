@@ -6,7 +6,8 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,14 @@ from cli.pulumi import (
     run,
     stack_document,
 )
+from rehearsal.cluster.servers import running
 from stacks.cloud_settings import from_file
 from stacks.stack_file import SettingsError, read_stack_file
 
-STAND_IN = "The cloud is a stand-in: nothing is asked of AWS, and capacity, quotas and permissions are not checked."
+STAND_IN = (
+    "The cloud is a stand-in: nothing is asked of AWS, and capacity, quotas and permissions are not checked."
+    " Kubernetes objects are judged by a real API server, without nodes: nothing is run."
+)
 _CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_PROFILE",
@@ -63,7 +68,7 @@ def preview(stack: Stack, args: argparse.Namespace) -> int:
         stack = replace(stack, rehearsal=True)
         console.print(f"{STAND_IN} (no AWS credentials found)", style="yellow")
     began = time.monotonic()
-    with one_operation(stack):
+    with one_operation(stack), _cluster(stack) as stack:
         outcome = _preview(stack)
     _summary(outcome, began)
     return 0
@@ -91,7 +96,7 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
     from_file(stack.file)
     stack = replace(stack, rehearsal=True)
     console.print(STAND_IN, style="yellow")
-    with one_operation(stack):
+    with one_operation(stack), _cluster(stack) as stack:
         stack.checkpoint.unlink(missing_ok=True)  # what a broken rehearsal left
         document = stack_document(stack, {})
         _step("up", lambda: _apply(stack, document))
@@ -102,6 +107,16 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
         _step("protection off", lambda: _apply(stack, document))
         _step("destroy", lambda: run(stack, "destroy", _nothing, counts=counts))
     return 0
+
+
+@contextmanager
+def _cluster(stack: Stack) -> Iterator[Stack]:
+    """A rehearsed stack with its API server, which lives as long as the context; a real stack as it is."""
+    if not stack.rehearsal:
+        yield stack
+        return
+    with running(stack.layout) as file:
+        yield replace(stack, cluster=file)
 
 
 def _step(title: str, action: Callable[[], Outcome]) -> Outcome:

@@ -18,13 +18,17 @@ class ClusterError(RuntimeError):
 
 @dataclass(frozen=True)
 class Connection:
-    """url: of the API server. authority: its own certificate, which it writes while it starts."""
+    """url: of the API server. authority: its own certificate, which it writes while it starts.
+
+    definitions: folder of the kinds that charts bring, `<group>_<plural>.yaml`. folder: of logs, with the processes' ids.
+    """
 
     url: str
     token: str
     authority: str
     processes: Mapping[str, int]
     folder: str
+    definitions: str
 
     def write(self, file: Path) -> None:
         """Readable by its owner only."""

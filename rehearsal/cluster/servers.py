@@ -99,6 +99,7 @@ def running(layout: Layout) -> Iterator[Path]:
             authority=str(folder / _CERTIFICATES / "apiserver.crt"),
             processes=processes,
             folder=str(folder),
+            definitions=str(layout.kubernetes_definitions),
         ).write(file)
         yield file
 

@@ -17,12 +17,16 @@ from cli import cloud
 from cli.console import console
 from cli.paths import repository_layout
 from cli.pulumi import Outcome, PulumiError, Stack, forget_stack, stack_document
-from rehearsal.toolchain import pulumi_cli
+from rehearsal.cluster.servers import running
+from rehearsal.toolchain import kubernetes, pulumi_cli
 
 LAYOUT = repository_layout()
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(pulumi_cli.selected(LAYOUT) is None, reason="no toolchain: python3 -m cli.bootstrap ensure"),
+    pytest.mark.skipif(
+        pulumi_cli.selected(LAYOUT) is None or not kubernetes.is_built(LAYOUT),
+        reason="no toolchain: python3 -m cli.bootstrap ensure --rehearsal",
+    ),
 ]
 Change = Callable[[dict[str, Any]], None]
 
@@ -30,8 +34,9 @@ Change = Callable[[dict[str, Any]], None]
 class Rehearsed:
     """prod as it stands after `up`; previews of one change each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cluster: Path) -> None:
         self.folder = folder
+        self.cluster = cluster
         self.document: dict[str, Any] = yaml.safe_load((LAYOUT.root / "Pulumi.prod.yaml").read_text())
         self.name = f"prod-{os.getpid()}"
         self.text = ""
@@ -42,7 +47,7 @@ class Rehearsed:
             change(document["config"])
         file = self.folder / "Pulumi.prod.yaml"
         file.write_text(yaml.safe_dump(document))
-        return Stack(self.name, file, LAYOUT, rehearsal=True)
+        return Stack(self.name, file, LAYOUT, rehearsal=True, cluster=self.cluster)
 
     def preview(self, change: Change | None = None) -> Outcome:
         stack = self.stack(change)
@@ -54,14 +59,15 @@ class Rehearsed:
 
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
-    rehearsed = Rehearsed(tmp_path_factory.mktemp("prod"))
-    stack = rehearsed.stack()
-    try:
-        cloud._apply(stack, stack_document(stack, {}))
-        yield rehearsed
-    finally:
-        stack.checkpoint.unlink(missing_ok=True)
-        forget_stack(stack)
+    with running(LAYOUT) as cluster:
+        rehearsed = Rehearsed(tmp_path_factory.mktemp("prod"), cluster)
+        stack = rehearsed.stack()
+        try:
+            cloud._apply(stack, stack_document(stack, {}))
+            yield rehearsed
+        finally:
+            stack.checkpoint.unlink(missing_ok=True)
+            forget_stack(stack)
 
 
 def _set(section: str, **values: Any) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import threading
@@ -21,6 +22,7 @@ _REQUEST_S = 30.0
 _START_S = 120.0
 _POLL_S = 0.1
 _ESTABLISH_S = 20.0
+_CRD_VERSION, _CRD = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -107,6 +109,13 @@ class ApiServer:
         # JSON is YAML
         return self._request("PATCH", path, query, wanted, "application/apply-patch+yaml")
 
+    def define(self, document: bytes, name: str) -> None:
+        """Adds a kind by its CustomResourceDefinition, as it is (YAML or JSON). Raises RefusedError."""
+        path = self.kind(_CRD_VERSION, _CRD).path("", name)
+        query = {"fieldManager": "ironlane-rehearsal", "force": "true"}
+        self._request("PATCH", path, query, document, "application/apply-patch+yaml")
+        self.wait_until_established(name)
+
     def delete(self, kind: Kind, namespace: str, name: str, propagation: str = "Background") -> None:
         """Until it is gone, doing what the controllers that are not there would do. Raises RefusedError."""
         path = kind.path(namespace, name)
@@ -147,7 +156,7 @@ class ApiServer:
 
     def wait_until_established(self, definition: str) -> None:
         """A CustomResourceDefinition serves its kind a moment after it was created. Raises RefusedError when it does not."""
-        kind = self.kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+        kind = self.kind(_CRD_VERSION, _CRD)
         deadline = time.monotonic() + _ESTABLISH_S
         while time.monotonic() < deadline:
             conditions = (self.read(kind, "", definition) or {}).get("status", {}).get("conditions", [])
@@ -164,10 +173,10 @@ class ApiServer:
         body: Any = None,
         content_type: str = "application/json",
     ) -> Applied:
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        headers = {"Content-Type": content_type}
         try:
-            answer = self._ready().request(
-                method, path, params=query, json=body, headers={"Content-Type": content_type}
-            )
+            answer = self._ready().request(method, path, params=query, content=content, headers=headers)
         except httpx.HTTPError as error:
             raise ClusterError(self._connection.ended() or f"{method} {path}: {error!r}") from None
         if answer.is_success:

@@ -13,7 +13,9 @@ AUTONAMED = "pulumi.com/autonamed"
 SCRATCH = "ironlane.invalid/preview"
 """Annotation of what only a preview needs to exist: `up` makes it anew."""
 
-_STAND_IN_TEXT = "rehearsal-unknown"  # a value that most fields of type string accept
+UNKNOWN_TEXT = "rehearsalunknown"
+"""In place of what is not known yet: a DNS label and base64 at once, so that most fields of type string accept it."""
+
 _ASSIGNED = ("uid", "resourceVersion", "creationTimestamp", "generation")
 _SUFFIX = 8
 _CONTENT = ("data", "stringData")
@@ -91,7 +93,7 @@ def _to_json(value: Any) -> Any:
         return [_to_json(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return _STAND_IN_TEXT if value == props.UNKNOWN else value
+    return UNKNOWN_TEXT if value == props.UNKNOWN else value
 
 
 def outputs(live: Mapping[str, Any], inputs: Mapping[str, Any], *, preview: bool) -> Properties:
@@ -124,6 +126,35 @@ def _like(state: Any, inputs: Any) -> Any:
     if isinstance(state, list) and isinstance(inputs, list) and len(state) == len(inputs):
         return [_like(item, given) for item, given in zip(state, inputs, strict=True)]
     return state
+
+
+def pod_template(wanted: Mapping[str, Any]) -> Properties | None:
+    """Of a Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob."""
+    spec = wanted.get("spec")
+    if wanted.get("kind") == "CronJob":
+        spec = ((spec or {}).get("jobTemplate") or {}).get("spec")
+    template = spec.get("template") if isinstance(spec, dict) else None
+    return template if isinstance(template, dict) and isinstance(template.get("spec"), dict) else None
+
+
+def first_pod(wanted: Mapping[str, Any], account: str) -> Properties | None:
+    """The pod that a controller would make from the object. None for objects that no pod is made from.
+
+    Its account and priority class are left out: in a preview they need not be there yet.
+    """
+    template = pod_template(wanted)
+    if template is None:
+        return None
+    given = wanted["metadata"]
+    spec = {key: value for key, value in template["spec"].items() if key not in ("priorityClassName", "serviceAccount")}
+    spec["serviceAccountName"] = account
+    claims = [each["metadata"]["name"] for each in wanted["spec"].get("volumeClaimTemplates") or ()]
+    if claims:  # a StatefulSet's controller adds their volumes
+        mounted = [{"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{given['name']}-0"}} for name in claims]
+        spec["volumes"] = [*(spec.get("volumes") or ()), *mounted]
+    name = {"name": given["name"], "namespace": given.get("namespace") or "default"}
+    metadata_ = {**(template.get("metadata") or {}), **name}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata_, "spec": spec}
 
 
 def object_id(live: Mapping[str, Any]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
+import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
@@ -23,11 +26,10 @@ from rehearsal.plugins.stand_in import StandIn
 
 # what other objects of the same preview are judged by: a dry run of it would be forgotten before they come
 _FOUNDATIONS = (("v1", "Namespace"), ("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
-_MUTABLE = {
-    "ConfigMap": ("enableConfigMapMutable", "PULUMI_K8S_ENABLE_CONFIGMAP_MUTABLE"),
-    "Secret": ("enableSecretMutable", "PULUMI_K8S_ENABLE_SECRET_MUTABLE"),
-}
-_POD_SECURITY = "would violate PodSecurity"
+_MUTABLE = {"ConfigMap": "enableConfigMapMutable", "Secret": "enableSecretMutable"}
+_ACCOUNT = "default"  # every namespace has it, by a controller that is not there
+# refusals that name no value, but may be due to the text that stands in for what is not known yet
+_BY_VALUE = re.compile(r"expected \S+.*got string|cannot unmarshal|quantities must match|illegal base64|unable to parse")
 _PATCH_FORCE = "pulumi.com/patchForce"
 _PROPAGATION = "pulumi.com/deletionPropagationPolicy"
 
@@ -40,15 +42,19 @@ class KubernetesProvider(StandIn):
         self._settings: Mapping[str, str] = {}
         self._server: ApiServer | None = None
         self._lock = threading.Lock()
+        self._defining = threading.Lock()
         self._from_charts: set[str] = set()
         self._told: set[str] = set()
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Another cluster replaces the provider and all that is in it; other settings are taken as they come."""
-        changes = differences(props.from_struct(request.old_inputs), props.from_struct(request.news))
-        identified = bool(props.from_struct(request.news).get("clusterIdentifier"))
-        cluster = {"clusterIdentifier"} if identified else {"kubeconfig", "context", "cluster"}
-        return diff_response(changes, cluster.intersection(changes))
+        old, new = props.reveal(props.from_struct(request.old_inputs)), props.reveal(props.from_struct(request.news))
+        changes = differences(old, new)
+        if new.get("clusterIdentifier"):
+            replaces = {"clusterIdentifier"}
+        else:
+            replaces = {"context", "cluster"} | ({"kubeconfig"} if _clusters(old) != _clusters(new) else set())
+        return diff_response(changes, replaces.intersection(changes))
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._settings = props.reveal(props.from_struct(request.args))
@@ -97,7 +103,7 @@ class KubernetesProvider(StandIn):
             kind,
             changes,
             immutable=replacement.says_immutable(old),
-            mutable_content=self._may_change(kind),
+            mutable_content=self._on(_MUTABLE.get(kind, "")),
         )
         answer = diff_response(changes, replaces)
         is_release = objects.type_token(request.urn) == release.TYPE
@@ -183,50 +189,95 @@ class KubernetesProvider(StandIn):
     ) -> tuple[Properties, Object]:
         """State for the engine, and the object. A refusal is told as the provider tells it."""
         api_version, name = objects.kind_of(request.urn, inputs)
-        if objects.metadata(inputs).get("name") in (None, props.UNKNOWN):
-            return inputs, {}  # only in a preview: there is nothing to ask the server yet
+        if not objects.is_named(inputs):
+            return inputs, {}  # metadata that is not known yet, in a preview: there is nothing to ask the server
         wanted = objects.to_object(inputs, api_version, name)
         unknown = request.preview and objects.has_unknown(inputs)
         try:
-            kind = self._api().kind(api_version, name)
+            kind = self._kind(api_version, name)
             applied = self._applied(request, kind, wanted, creates=creates)
         except RefusedError as refused:
-            group = api_version.rpartition("/")[0]
-            if refused.reason == "NoMatch" and group in self._from_charts:
+            if refused.reason == "NoMatch" and _group(api_version) in self._from_charts:
                 self._tell_once(request.urn, f"{name} is accepted as it is, not validated: its kind comes with a chart")
                 return {**inputs}, wanted
-            if unknown and not _is_about_fields(refused):
-                return inputs, {}  # may be due to the text that stands in for what is not known yet
+            if unknown and (objects.UNKNOWN_TEXT in str(refused) or _BY_VALUE.search(str(refused))):
+                return inputs, {}  # `up` will tell, with the values
             _refuse(context, f"resource {request.urn!r} {what}: {refused}")
         except ClusterError as error:
             _refuse(context, str(error))
         for warning in applied.warnings:
-            if _POD_SECURITY in warning:
-                _refuse(context, f"resource {request.urn!r} {what}: its pods would be refused: {warning}")
             self._log.warning(request.urn, f"{objects.resource_name(request.urn)}: {warning}")
         return objects.outputs(applied.object, inputs, preview=request.preview), applied.object
+
+    def _kind(self, api_version: str, name: str) -> Kind:
+        """Also of a chart in the program, if its definition can be had. Raises RefusedError."""
+        try:
+            return self._api().kind(api_version, name)
+        except RefusedError as refused:
+            group = _group(api_version)
+            if refused.reason != "NoMatch" or group not in self._from_charts:
+                raise
+        with self._defining:
+            for file in sorted(self._definitions().glob(f"{group}_{name.lower()}*.yaml")):
+                plural = file.stem.partition("_")[2]
+                self._api().define(file.read_bytes(), f"{plural}.{group}")
+        return self._api().kind(api_version, name)
 
     def _applied(self, request: Any, kind: Kind, wanted: Object, *, creates: bool) -> Applied:
         """Raises RefusedError."""
         metadata = wanted["metadata"]
         foundation = (kind.api_version, kind.name) in _FOUNDATIONS
-        if creates:
-            present = self._api().read(kind, metadata.get("namespace", ""), metadata["name"])
-            scratch = present is not None and objects.SCRATCH in (present["metadata"].get("annotations") or {})
-            if present is not None and scratch and not request.preview:
+        manager = objects.field_manager(request.urn)
+        force = (metadata.get("annotations") or {}).get(_PATCH_FORCE) == "true" or self._on("enablePatchForce")
+        present = self._api().read(kind, metadata.get("namespace", ""), metadata["name"]) if creates else None
+        scratch = present is not None and objects.SCRATCH in (present["metadata"].get("annotations") or {})
+        if present is not None and not request.preview:
+            if scratch:
                 self._api().delete(kind, "", metadata["name"])
-            elif present is not None and not scratch and not self._upserts() and not request.preview:
+            elif not self._on("upsertExistingObjects"):
                 full = f"{kind.plural} {metadata['name']!r}"
                 raise RefusedError(f"{full} already exists; import it, or give the new one another name", 409)
-        force = (metadata.get("annotations") or {}).get(_PATCH_FORCE) == "true" or self._on("enablePatchForce")
-        manager = objects.field_manager(request.urn)
-        if request.preview and foundation and creates:
-            marked = {**metadata, "annotations": {**(metadata.get("annotations") or {}), objects.SCRATCH: "true"}}
-            self._api().apply(kind, {**wanted, "metadata": marked}, manager, force=True, dry_run=False)
-        applied = self._api().apply(kind, wanted, manager, force=force, dry_run=request.preview)
+        if creates and request.preview:
+            if present is not None and not foundation:
+                return self._tried_aside(kind, wanted, manager)
+            if foundation and (present is None or scratch):
+                marked = {**metadata, "annotations": {**(metadata.get("annotations") or {}), objects.SCRATCH: "true"}}
+                self._api().apply(kind, {**wanted, "metadata": marked}, manager, force=True, dry_run=False)
+        applied = self._judged(kind, wanted, manager, force=force, dry_run=request.preview)
         if kind.name == "CustomResourceDefinition":
             self._api().wait_until_established(metadata["name"])
         return applied
+
+    def _tried_aside(self, kind: Kind, wanted: Object, manager: str) -> Applied:
+        """A preview of what takes the place of an object that is still there: tried under a name that is free."""
+        name = wanted["metadata"]["name"]
+        aside = objects.auto_name("preview", manager.encode())
+        try:
+            moved = {**wanted, "metadata": {**wanted["metadata"], "name": aside}}
+            applied = self._judged(kind, moved, manager, force=False, dry_run=True)
+        except RefusedError as refused:
+            raise RefusedError(str(refused).replace(aside, name), refused.code, refused.reason) from None
+        back = {**applied.object, "metadata": {**applied.object["metadata"], "name": name}}
+        return Applied(back, applied.warnings)
+
+    def _judged(self, kind: Kind, wanted: Object, manager: str, *, force: bool, dry_run: bool) -> Applied:
+        """Applies it once the server also accepts the pods that a controller would make. Raises RefusedError."""
+        pod = objects.first_pod(wanted, _ACCOUNT)
+        if pod is None:
+            return self._api().apply(kind, wanted, manager, force=force, dry_run=dry_run)
+        tried = self._api().apply(kind, wanted, manager, force=force, dry_run=True)
+        self._try_pod(pod)
+        return tried if dry_run else self._api().apply(kind, wanted, manager, force=force, dry_run=False)
+
+    def _try_pod(self, pod: Object) -> None:
+        namespace = pod["metadata"]["namespace"]
+        manager = objects.field_manager(namespace)
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _ACCOUNT, "namespace": namespace}}
+        try:
+            self._api().apply(self._api().kind("v1", "ServiceAccount"), account, manager, force=True, dry_run=False)
+            self._api().apply(self._api().kind("v1", "Pod"), pod, manager, force=True, dry_run=True)
+        except RefusedError as refused:
+            raise RefusedError(f"its pods would be refused: {refused}", refused.code, refused.reason) from None
 
     def _api(self) -> ApiServer:
         """Raises ClusterError when no cluster was handed over."""
@@ -235,17 +286,14 @@ class KubernetesProvider(StandIn):
                 self._server = ApiServer(handed_over(os.environ))
             return self._server
 
+    def _definitions(self) -> Path:
+        return Path(handed_over(os.environ).definitions)
+
     def _namespace(self) -> str:
         return str(self._settings.get("namespace") or "")
 
-    def _on(self, setting: str, variable: str = "") -> bool:
-        return str(self._settings.get(setting) or os.environ.get(variable, "")).lower() == "true"
-
-    def _may_change(self, kind: str) -> bool:
-        return self._on(*_MUTABLE[kind]) if kind in _MUTABLE else True
-
-    def _upserts(self) -> bool:
-        return self._on("upsertExistingObjects", "PULUMI_K8S_UPSERT_EXISTING_OBJECTS")
+    def _on(self, setting: str) -> bool:
+        return str(self._settings.get(setting, "")).lower() == "true"
 
     def _tell_once(self, urn: str, message: str) -> None:
         if urn not in self._told:
@@ -261,9 +309,17 @@ def _canonical(inputs: Properties) -> Properties:
     return {**inputs, "metadata": {key: value for key, value in given.items() if key != "namespace"}}
 
 
-def _is_about_fields(refused: RefusedError) -> bool:
-    """Whether a field's name was refused, whatever its value."""
-    return any(text in str(refused) for text in ("field not declared in schema", "unknown field", "duplicate"))
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
+
+
+def _clusters(settings: Properties) -> Any:
+    """The clusters that a kubeconfig names: how to log in to them may change."""
+    try:
+        document = yaml.safe_load(settings.get("kubeconfig") or "")
+    except yaml.YAMLError:
+        document = None
+    return document.get("clusters") if isinstance(document, dict) else settings.get("kubeconfig")
 
 
 def _refuse(context: grpc.ServicerContext, message: str) -> NoReturn:
