@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from cli.bootstrap import BootstrapError, ensure
+from cli.credentials import has_credentials
 from cli.engine import build_variables
 from cli.paths import Layout, repository_layout
 
 NEEDS_TEST_TOOLS = {"test", "lint", "fmt", "bench", "bench-gate", "fuzz"}
-REHEARSE = {"preview", "rehearse"}  # a cloud stack without a cloud
 NEEDS_PLOTS = {"bench", "backtest"}
 # of a stack that runs: a strategy that does not compile must not be in the way of stopping it
 GO_ON = {"down", "status", "logs", "reconcile"}
@@ -48,7 +48,7 @@ def main() -> int:
             ensure(
                 layout,
                 cloud=cloud,
-                rehearsal=(cloud and bool(REHEARSE.intersection(own))) or {"test", "--slow"} <= set(own),
+                rehearsal=_rehearses(own, cloud),
                 tests=bool(NEEDS_TEST_TOOLS.intersection(own)),
                 plots=bool(NEEDS_PLOTS.intersection(own)),
                 own_strategies=_own_strategies(own),
@@ -66,6 +66,13 @@ def main() -> int:
     python = str(layout.venv_python)
     os.chdir(layout.root)
     return os.execve(python, [python, "-m", "cli.main", *arguments], os.environ)
+
+
+def _rehearses(arguments: list[str], cloud: bool) -> bool:
+    """Whether the command needs the API server that stands in for a cloud stack's cluster."""
+    if cloud and "preview" in arguments:
+        return not has_credentials(os.environ)
+    return (cloud and "rehearse" in arguments) or {"test", "--slow"} <= set(arguments)
 
 
 def _own_strategies(arguments: list[str]) -> str | None:

@@ -127,7 +127,7 @@ class _Plan:
                     "kubernetes",
                     f"kube-apiserver {KUBERNETES} and etcd for rehearsals: built once from Go modules (about 4 min)",
                     digest(sources, KUBERNETES, base=modules),
-                    kubernetes.executables(layout),
+                    kubernetes.outputs(layout),
                     lambda log: kubernetes.build(layout, log.run, log.say, self.env),
                     "check that Go modules can be fetched (`go env GOPROXY`)",
                 )

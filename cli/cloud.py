@@ -6,13 +6,13 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from cli.console import console
+from cli.credentials import has_credentials
 from cli.pulumi import (
     Event,
     Outcome,
@@ -32,13 +32,6 @@ STAND_IN = (
     "The cloud is a stand-in: nothing is asked of AWS, and capacity, quotas and permissions are not checked."
     " Kubernetes objects are judged by a real API server, without nodes: nothing is run."
 )
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
 _UP_S = 4 * 3600
 _LISTED = 30  # more creations than this are counted by kind
 
@@ -46,13 +39,6 @@ _LISTED = 30  # more creations than this are counted by kind
 def is_cloud(stack: Stack) -> bool:
     """Whether the stack's file asks for another environment than `local`. Raises SettingsError when unreadable."""
     return read_stack_file(stack.file).get("environment") != "local"
-
-
-def has_credentials(env: Mapping[str, str]) -> bool:
-    """Whether the AWS SDK would find any where it looks first; whether they are good only AWS knows."""
-    files = Path(env.get("HOME", "/")) / ".aws"
-    named = any(env.get(name) for name in _CREDENTIALS)
-    return named or any((files / name).exists() for name in ("credentials", "config"))
 
 
 def counts(metadata: Event) -> bool:

@@ -61,6 +61,14 @@ def found_go(run: Runner, env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return go, go_environment(version or GO_OLDEST, env)
 
 
+def fetched_module(layout: Layout, folder: str, module: str, run: Runner, env: Mapping[str, str]) -> Path:
+    """Folder of a module's files, of the version that `folder` pins. Raises what `run` raises."""
+    go, go_env = found_go(run, env)
+    place = module_folder(layout, folder)
+    run([go, "mod", "download", module], cwd=place, env=go_env, timeout=_DOWNLOAD_S, tries=_DOWNLOAD_TRIES)
+    return Path(run([go, "list", "-m", "-f", "{{.Dir}}", module], cwd=place, env=go_env, timeout=120).strip())
+
+
 def compile_programs(
     layout: Layout, programs: Sequence[GoProgram], run: Runner, say: Callable[[str], None], env: Mapping[str, str]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cli.paths import Layout
-from rehearsal.toolchain.go_program import GoProgram, Runner, compile_programs, found_go, module_folder
+from rehearsal.toolchain.go_program import GoProgram, Runner, compile_programs, fetched_module
 from rehearsal.toolchain.versions import (
     GO_NEEDED,
     GO_OLDEST,
@@ -125,11 +125,9 @@ def go_problem(go: str | None, env: Mapping[str, str]) -> str | None:
 def build(layout: Layout, run: Runner, say: Callable[[str], None], env: Mapping[str, str]) -> PulumiSelection:
     """Builds CLI and Python language host into toolchain/bin. Raises what `run` raises."""
     compile_programs(layout, _PROGRAMS, run, say, env)
-    go, go_env = found_go(run, env)
-    module = module_folder(layout, MODULES[0])
-    sources = run([go, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE], cwd=module, env=go_env, timeout=120).strip()
+    sources = fetched_module(layout, MODULES[0], _SDK_MODULE, run, env)
     for helper in _HELPERS:
         target = layout.toolchain_bin / Path(helper).name
-        shutil.copyfile(Path(sources) / helper, target)
+        shutil.copyfile(sources / helper, target)
         target.chmod(0o755)
     return PulumiSelection("built", layout.toolchain_bin / "pulumi", PULUMI)

@@ -26,7 +26,7 @@ from rehearsal.plugins.command.globs import GlobError, matching_files
 from rehearsal.plugins.command.inputs import check
 from rehearsal.plugins.command.process import Cancellation, CommandFailedError, run_command
 from rehearsal.plugins.command.provider import CommandProvider
-from rehearsal.plugins.command.redact import Redactor
+from rehearsal.plugins.redact import Redactor
 from rehearsal.plugins.differences import Change, differences
 from rehearsal.toolchain.command_plugin import stand_in_directory
 

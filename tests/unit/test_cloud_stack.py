@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.cloud import has_credentials
+from cli.credentials import has_credentials
 from stacks import cloud
 from stacks.cloud_settings import from_file, parse
 from stacks.stack_file import SettingsError, read_stack_file

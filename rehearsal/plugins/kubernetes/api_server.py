@@ -17,12 +17,14 @@ import httpx
 from rehearsal.cluster.connection import ClusterError, Connection
 
 Object = dict[str, Any]
+CRD_VERSION, CRD = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
 
+# what the server makes for itself while it starts; ready before that, it would not know the namespace `default`
+_LAST_MADE = "/api/v1/namespaces/default"
 _REQUEST_S = 30.0
 _START_S = 120.0
 _POLL_S = 0.1
 _ESTABLISH_S = 20.0
-_CRD_VERSION, _CRD = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
@@ -111,7 +113,7 @@ class ApiServer:
 
     def define(self, document: bytes, name: str) -> None:
         """Adds a kind by its CustomResourceDefinition, as it is (YAML or JSON). Raises RefusedError."""
-        path = self.kind(_CRD_VERSION, _CRD).path("", name)
+        path = self.kind(CRD_VERSION, CRD).path("", name)
         query = {"fieldManager": "ironlane-rehearsal", "force": "true"}
         self._request("PATCH", path, query, document, "application/apply-patch+yaml")
         self.wait_until_established(name)
@@ -127,6 +129,8 @@ class ApiServer:
             raise
         if (kind.api_version, kind.name) == ("v1", "Namespace"):
             self._empty(name)
+        if (kind.api_version, kind.name) == (CRD_VERSION, CRD):
+            self._wait_until_gone(kind, name)
         left = self.read(kind, namespace, name)
         if left is None or "deletionTimestamp" not in left["metadata"]:
             return
@@ -136,6 +140,14 @@ class ApiServer:
         elif left["metadata"].get("finalizers"):
             no_finalizers = {"metadata": {"finalizers": None}}
             self._request("PATCH", path, body=no_finalizers, content_type="application/merge-patch+json")
+
+    def _wait_until_gone(self, kind: Kind, name: str) -> None:
+        """The server itself clears away what was of the kind first."""
+        deadline = time.monotonic() + _ESTABLISH_S
+        while self.read(kind, "", name) is not None:
+            if time.monotonic() > deadline:
+                raise RefusedError(f"{kind.name} {name} was not gone in {_ESTABLISH_S:.0f} s", 504)
+            time.sleep(_POLL_S)
 
     def _empty(self, namespace: str) -> None:
         """What a namespace holds goes with it."""
@@ -156,7 +168,7 @@ class ApiServer:
 
     def wait_until_established(self, definition: str) -> None:
         """A CustomResourceDefinition serves its kind a moment after it was created. Raises RefusedError when it does not."""
-        kind = self.kind(_CRD_VERSION, _CRD)
+        kind = self.kind(CRD_VERSION, CRD)
         deadline = time.monotonic() + _ESTABLISH_S
         while time.monotonic() < deadline:
             conditions = (self.read(kind, "", definition) or {}).get("status", {}).get("conditions", [])
@@ -204,13 +216,13 @@ class ApiServer:
             try:
                 client = self._new_client()
                 try:
-                    answer = client.get("/readyz")
+                    answer = client.get(_LAST_MADE)
                 except httpx.HTTPError:
                     client.close()
                     raise
                 if answer.is_success:
                     return client
-                said = f"/readyz answers {answer.status_code}"
+                said = f"{_LAST_MADE} answers {answer.status_code}"
                 client.close()
             except (OSError, httpx.HTTPError) as error:
                 said = repr(error)

@@ -128,6 +128,16 @@ def _like(state: Any, inputs: Any) -> Any:
     return state
 
 
+def renamed(wanted: Properties, name: str) -> Properties:
+    return {**wanted, "metadata": {**wanted["metadata"], "name": name}}
+
+
+def scratch(wanted: Properties) -> Properties:
+    """The object, marked as made by a preview for others to be judged by."""
+    given = wanted["metadata"]
+    return {**wanted, "metadata": {**given, "annotations": {**(given.get("annotations") or {}), SCRATCH: "true"}}}
+
+
 def pod_template(wanted: Mapping[str, Any]) -> Properties | None:
     """Of a Deployment, StatefulSet, DaemonSet, ReplicaSet, Job or CronJob."""
     spec = wanted.get("spec")

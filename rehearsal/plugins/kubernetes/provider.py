@@ -20,16 +20,16 @@ from rehearsal.plugins.detailed_diff import diff_response
 from rehearsal.plugins.differences import differences
 from rehearsal.plugins.engine_log import EngineLog
 from rehearsal.plugins.kubernetes import objects, release, replacement
-from rehearsal.plugins.kubernetes.api_server import ApiServer, Applied, Kind, Object, RefusedError
+from rehearsal.plugins.kubernetes.api_server import ApiServer, Object, RefusedError
+from rehearsal.plugins.kubernetes.judge import Judge, Wish
 from rehearsal.plugins.properties import Properties
+from rehearsal.plugins.redact import Redactor
 from rehearsal.plugins.stand_in import StandIn
 
-# what other objects of the same preview are judged by: a dry run of it would be forgotten before they come
-_FOUNDATIONS = (("v1", "Namespace"), ("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
 _MUTABLE = {"ConfigMap": "enableConfigMapMutable", "Secret": "enableSecretMutable"}
-_ACCOUNT = "default"  # every namespace has it, by a controller that is not there
 # refusals that name no value, but may be due to the text that stands in for what is not known yet
 _BY_VALUE = re.compile(r"expected \S+.*got string|cannot unmarshal|quantities must match|illegal base64|unable to parse")
+_RENDERS_NOTHING = "the rehearsal renders no chart and no YAML: use helm.v3.Release, or the objects themselves"
 _PATCH_FORCE = "pulumi.com/patchForce"
 _PROPAGATION = "pulumi.com/deletionPropagationPolicy"
 
@@ -40,9 +40,8 @@ class KubernetesProvider(StandIn):
     def __init__(self, log: EngineLog) -> None:
         super().__init__(log)
         self._settings: Mapping[str, str] = {}
-        self._server: ApiServer | None = None
+        self._cluster: tuple[ApiServer, Judge] | None = None
         self._lock = threading.Lock()
-        self._defining = threading.Lock()
         self._from_charts: set[str] = set()
         self._told: set[str] = set()
 
@@ -70,8 +69,7 @@ class KubernetesProvider(StandIn):
             if found := release.problem(news):
                 failures.append(provider_pb2.CheckFailure(property=found[0], reason=found[1]))
         elif token.startswith(("kubernetes:helm.sh", "kubernetes:yaml", "kubernetes:kustomize")):
-            reason = "the rehearsal renders no charts and no YAML: use helm.v3.Release, or the objects themselves"
-            failures.append(provider_pb2.CheckFailure(reason=reason))
+            failures.append(provider_pb2.CheckFailure(reason=_RENDERS_NOTHING))
         elif kind.endswith(("List", "Patch")):
             reason = f"the rehearsal does not do kind {kind}: use the kind itself"
             failures.append(provider_pb2.CheckFailure(reason=reason))
@@ -166,8 +164,11 @@ class KubernetesProvider(StandIn):
             _refuse(context, str(error))
         return empty_pb2.Empty()
 
+    def Construct(self, request: Any, context: grpc.ServicerContext) -> Any:
+        _refuse(context, f"{request.type}: {_RENDERS_NOTHING}")
+
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
-        _refuse(context, f"{request.tok}: the rehearsal renders nothing; use helm.v3.Release, or the objects themselves")
+        _refuse(context, f"{request.tok}: {_RENDERS_NOTHING}")
 
     def _install(self, request: Any, inputs: Properties, context: grpc.ServicerContext) -> Any:
         """Refused like by Helm when its namespace is missing."""
@@ -192,102 +193,48 @@ class KubernetesProvider(StandIn):
         if not objects.is_named(inputs):
             return inputs, {}  # metadata that is not known yet, in a preview: there is nothing to ask the server
         wanted = objects.to_object(inputs, api_version, name)
-        unknown = request.preview and objects.has_unknown(inputs)
+        from_chart = api_version.rpartition("/")[0] in self._from_charts
+        patch_force = (objects.metadata(inputs).get("annotations") or {}).get(_PATCH_FORCE)
+        wish = Wish(
+            wanted,
+            objects.field_manager(request.urn),
+            creates,
+            preview=request.preview,
+            force=patch_force == "true" or self._on("enablePatchForce"),
+            upsert=self._on("upsertExistingObjects"),
+        )
         try:
-            kind = self._kind(api_version, name)
-            applied = self._applied(request, kind, wanted, creates=creates)
+            applied = self._judge().apply(self._judge().kind(api_version, name, from_chart=from_chart), wish)
         except RefusedError as refused:
-            if refused.reason == "NoMatch" and _group(api_version) in self._from_charts:
+            if refused.reason == "NoMatch" and from_chart:
                 self._tell_once(request.urn, f"{name} is accepted as it is, not validated: its kind comes with a chart")
-                return {**inputs}, wanted
+                return inputs, wanted
+            unknown = request.preview and objects.has_unknown(inputs)
             if unknown and (objects.UNKNOWN_TEXT in str(refused) or _BY_VALUE.search(str(refused))):
                 return inputs, {}  # `up` will tell, with the values
-            _refuse(context, f"resource {request.urn!r} {what}: {refused}")
+            redact = Redactor(props.secret_texts(inputs))
+            _refuse(context, redact(f"resource {request.urn!r} {what}: {refused}"))
         except ClusterError as error:
             _refuse(context, str(error))
         for warning in applied.warnings:
             self._log.warning(request.urn, f"{objects.resource_name(request.urn)}: {warning}")
         return objects.outputs(applied.object, inputs, preview=request.preview), applied.object
 
-    def _kind(self, api_version: str, name: str) -> Kind:
-        """Also of a chart in the program, if its definition can be had. Raises RefusedError."""
-        try:
-            return self._api().kind(api_version, name)
-        except RefusedError as refused:
-            group = _group(api_version)
-            if refused.reason != "NoMatch" or group not in self._from_charts:
-                raise
-        with self._defining:
-            for file in sorted(self._definitions().glob(f"{group}_{name.lower()}*.yaml")):
-                plural = file.stem.partition("_")[2]
-                self._api().define(file.read_bytes(), f"{plural}.{group}")
-        return self._api().kind(api_version, name)
-
-    def _applied(self, request: Any, kind: Kind, wanted: Object, *, creates: bool) -> Applied:
-        """Raises RefusedError."""
-        metadata = wanted["metadata"]
-        foundation = (kind.api_version, kind.name) in _FOUNDATIONS
-        manager = objects.field_manager(request.urn)
-        force = (metadata.get("annotations") or {}).get(_PATCH_FORCE) == "true" or self._on("enablePatchForce")
-        present = self._api().read(kind, metadata.get("namespace", ""), metadata["name"]) if creates else None
-        scratch = present is not None and objects.SCRATCH in (present["metadata"].get("annotations") or {})
-        if present is not None and not request.preview:
-            if scratch:
-                self._api().delete(kind, "", metadata["name"])
-            elif not self._on("upsertExistingObjects"):
-                full = f"{kind.plural} {metadata['name']!r}"
-                raise RefusedError(f"{full} already exists; import it, or give the new one another name", 409)
-        if creates and request.preview:
-            if present is not None and not foundation:
-                return self._tried_aside(kind, wanted, manager)
-            if foundation and (present is None or scratch):
-                marked = {**metadata, "annotations": {**(metadata.get("annotations") or {}), objects.SCRATCH: "true"}}
-                self._api().apply(kind, {**wanted, "metadata": marked}, manager, force=True, dry_run=False)
-        applied = self._judged(kind, wanted, manager, force=force, dry_run=request.preview)
-        if kind.name == "CustomResourceDefinition":
-            self._api().wait_until_established(metadata["name"])
-        return applied
-
-    def _tried_aside(self, kind: Kind, wanted: Object, manager: str) -> Applied:
-        """A preview of what takes the place of an object that is still there: tried under a name that is free."""
-        name = wanted["metadata"]["name"]
-        aside = objects.auto_name("preview", manager.encode())
-        try:
-            moved = {**wanted, "metadata": {**wanted["metadata"], "name": aside}}
-            applied = self._judged(kind, moved, manager, force=False, dry_run=True)
-        except RefusedError as refused:
-            raise RefusedError(str(refused).replace(aside, name), refused.code, refused.reason) from None
-        back = {**applied.object, "metadata": {**applied.object["metadata"], "name": name}}
-        return Applied(back, applied.warnings)
-
-    def _judged(self, kind: Kind, wanted: Object, manager: str, *, force: bool, dry_run: bool) -> Applied:
-        """Applies it once the server also accepts the pods that a controller would make. Raises RefusedError."""
-        pod = objects.first_pod(wanted, _ACCOUNT)
-        if pod is None:
-            return self._api().apply(kind, wanted, manager, force=force, dry_run=dry_run)
-        tried = self._api().apply(kind, wanted, manager, force=force, dry_run=True)
-        self._try_pod(pod)
-        return tried if dry_run else self._api().apply(kind, wanted, manager, force=force, dry_run=False)
-
-    def _try_pod(self, pod: Object) -> None:
-        namespace = pod["metadata"]["namespace"]
-        manager = objects.field_manager(namespace)
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _ACCOUNT, "namespace": namespace}}
-        try:
-            self._api().apply(self._api().kind("v1", "ServiceAccount"), account, manager, force=True, dry_run=False)
-            self._api().apply(self._api().kind("v1", "Pod"), pod, manager, force=True, dry_run=True)
-        except RefusedError as refused:
-            raise RefusedError(f"its pods would be refused: {refused}", refused.code, refused.reason) from None
-
     def _api(self) -> ApiServer:
         """Raises ClusterError when no cluster was handed over."""
-        with self._lock:
-            if self._server is None:
-                self._server = ApiServer(handed_over(os.environ))
-            return self._server
+        return self._reached()[0]
 
-    def _definitions(self) -> Path:
-        return Path(handed_over(os.environ).definitions)
+    def _judge(self) -> Judge:
+        """Raises ClusterError when no cluster was handed over."""
+        return self._reached()[1]
+
+    def _reached(self) -> tuple[ApiServer, Judge]:
+        with self._lock:
+            if self._cluster is None:
+                connection = handed_over(os.environ)
+                server = ApiServer(connection)
+                self._cluster = server, Judge(server, Path(connection.definitions))
+            return self._cluster
 
     def _namespace(self) -> str:
         return str(self._settings.get("namespace") or "")
@@ -307,10 +254,6 @@ def _canonical(inputs: Properties) -> Properties:
     if not isinstance(given, dict) or props.is_tagged(given) or given.get("namespace") not in ("", "default"):
         return inputs
     return {**inputs, "metadata": {key: value for key, value in given.items() if key != "namespace"}}
-
-
-def _group(api_version: str) -> str:
-    return api_version.rpartition("/")[0]
 
 
 def _clusters(settings: Properties) -> Any:
