@@ -267,6 +267,17 @@ def test_objects_of_kinds_that_a_chart_brings(project: Project) -> None:
     assert "give the one version of the chart" in project.refused()
 
 
+def test_alert_rules_are_validated_by_the_operators_definitions(project: Project) -> None:
+    rule = {"alert": "RiskGateDown", "expr": "up == 0", "fore": "1m"}
+    rules = {"api_version": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "risk"}}
+    rules |= {"spec": {"groups": [{"name": "risk", "rules": [rule]}]}, "after": ["metrics"]}
+    chart = {"chart": "kube-prometheus-stack", "version": "77.0.0", "namespace": "default"}
+    project.wanted = {"metrics": ("helm.v3:Release", chart), "risk": ("apiextensions:CustomResource", rules)}
+    text = project.refused()
+    assert "monitoring.coreos.com/v1:PrometheusRule::risk" in text
+    assert "fore: field not declared in schema" in text
+
+
 def test_a_definition_of_the_program_serves_its_objects_already_in_the_preview(project: Project) -> None:
     schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"lots": {"type": "integer"}}}}}
     definition = {
