@@ -83,7 +83,6 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
     stack = replace(stack, rehearsal=True)
     console.print(STAND_IN, style="yellow")
     with one_operation(stack), _cluster(stack) as stack:
-        stack.checkpoint.unlink(missing_ok=True)  # what a broken rehearsal left
         document = stack_document(stack, {})
         _step("up", lambda: _apply(stack, document))
         again = _step("preview", lambda: _preview(stack))
@@ -101,6 +100,7 @@ def _cluster(stack: Stack) -> Iterator[Stack]:
     if not stack.rehearsal:
         yield stack
         return
+    stack.checkpoint.unlink(missing_ok=True)  # of a broken rehearsal, whose cluster is gone
     with running(stack.layout) as file:
         yield replace(stack, cluster=file)
 

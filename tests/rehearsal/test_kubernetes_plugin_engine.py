@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with running(LAYOUT) as file:
-        yield Cluster(file, ApiServer(Connection(**json.loads(file.read_text()))))
+        yield Cluster(file, ApiServer(Connection(**json.loads(file.read_text())), threading.Event()))
 
 
 @dataclass

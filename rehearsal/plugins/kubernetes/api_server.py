@@ -62,10 +62,11 @@ class Applied:
 
 
 class ApiServer:
-    """Safe to use from many threads. Connects at the first request and waits until the server is ready."""
+    """Safe to use from many threads. Connects at the first request and waits until the server is ready, or `stopped`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, stopped: threading.Event) -> None:
         self._connection = connection
+        self._stopped = stopped
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._kinds: dict[tuple[str, str], Kind] = {}
@@ -226,7 +227,8 @@ class ApiServer:
                 client.close()
             except (OSError, httpx.HTTPError) as error:
                 said = repr(error)
-            time.sleep(_POLL_S)
+            if self._stopped.wait(_POLL_S):
+                raise ClusterError("cancelled while the rehearsal's API server was starting")
         raise ClusterError(f"the rehearsal's API server was not ready within {_START_S:.0f} s: {said}")
 
     def _new_client(self) -> httpx.Client:

@@ -42,8 +42,12 @@ class KubernetesProvider(StandIn):
         self._settings: Mapping[str, str] = {}
         self._cluster: tuple[ApiServer, Judge] | None = None
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         self._from_charts: set[str] = set()
         self._told: set[str] = set()
+
+    def cancel(self) -> None:
+        self._stopped.set()
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Another cluster replaces the provider and all that is in it; other settings are taken as they come."""
@@ -232,7 +236,7 @@ class KubernetesProvider(StandIn):
         with self._lock:
             if self._cluster is None:
                 connection = handed_over(os.environ)
-                server = ApiServer(connection)
+                server = ApiServer(connection, self._stopped)
                 self._cluster = server, Judge(server, Path(connection.definitions))
             return self._cluster
 
