@@ -45,14 +45,14 @@ def check(provider: KubernetesProvider, urn: str, news: dict[str, Any], olds: di
     request = SimpleNamespace(
         urn=urn, news=props.to_struct(news), olds=props.to_struct(olds or {}), randomSeed=SEED, autonaming=None
     )
-    return provider.Check(request, Context())  # type: ignore[arg-type]
+    return provider.Check(request, Context())
 
 
 def diff(provider: KubernetesProvider, urn: str, old: dict[str, Any], new: dict[str, Any], *ignored: str) -> Any:
     request = SimpleNamespace(
         urn=urn, old_inputs=props.to_struct(old), news=props.to_struct(new), ignoreChanges=list(ignored)
     )
-    return provider.Diff(request, Context())  # type: ignore[arg-type]
+    return provider.Diff(request, Context())
 
 
 def inputs(kind: str = "Deployment", version: str = "apps/v1", **more: Any) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def test_ignored_changes_are_none(provider: KubernetesProvider) -> None:
 
 
 def test_the_providers_namespace_is_for_objects_that_name_none(provider: KubernetesProvider) -> None:
-    provider.Configure(SimpleNamespace(args=props.to_struct({"namespace": "trading"})), Context())  # type: ignore[arg-type]
+    provider.Configure(SimpleNamespace(args=props.to_struct({"namespace": "trading"})), Context())
     found = props.from_struct(check(provider, DEPLOYMENT, {**inputs(), "metadata": {"name": "risk"}}).inputs)
     assert found["metadata"]["namespace"] == "trading"
     found = props.from_struct(check(provider, DEPLOYMENT, inputs()).inputs)
@@ -262,7 +262,7 @@ def test_only_another_cluster_replaces_the_provider(
     provider: KubernetesProvider, old: dict[str, str], new: dict[str, str], replaces: list[str]
 ) -> None:
     request = SimpleNamespace(old_inputs=props.to_struct(old), news=props.to_struct(new))
-    answer = provider.DiffConfig(request, Context())  # type: ignore[arg-type]
+    answer = provider.DiffConfig(request, Context())
     assert list(answer.replaces) == replaces
     assert answer.changes == provider_pb2.DiffResponse.DIFF_SOME
 
