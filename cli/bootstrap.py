@@ -292,7 +292,9 @@ def ensure(
         steps = plan.steps()
         due = {step.key for step in steps if step.due(layout.stamps)}
         compiles = any(key.startswith("engine") for key in due)
-        missing = prerequisites.check(plan.env, compile_c=compiles, pulumi="pulumi" in due, kubernetes="kubernetes" in due)
+        missing = prerequisites.check(
+            plan.env, compile_c=compiles, pulumi="pulumi" in due, kubernetes="kubernetes" in due
+        )
         if missing:
             listed = "\n".join(each.text for each in missing)
             raise BootstrapError(f"this machine lacks what is needed to set up Ironlane:\n{listed}")

@@ -20,7 +20,7 @@ class ClusterError(RuntimeError):
 class Connection:
     """url: of the API server. authority: its own certificate, which it writes while it starts.
 
-    definitions: folder of the kinds that charts bring, `<group>_<plural>.yaml`. folder: of logs, with the processes' ids.
+    definitions: folder of the kinds that charts bring, `<group>_<plural>.yaml`. folder: of the processes' logs.
     """
 
     url: str

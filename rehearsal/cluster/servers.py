@@ -3,7 +3,8 @@
     with running(layout) as file:      # returns at once: whoever asks first waits until they are ready
         run pulumi with connection.VARIABLE set to that file
 
-etcd is on a socket file in a private folder; the API server on a free port of 127.0.0.1, with TLS and a token of its own.
+etcd is on a socket file in a private folder; the API server on a free port of 127.0.0.1, with a certificate and a token
+of its own.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def _api_server(layout: Layout, port: int) -> list[str]:
 
 @contextlib.contextmanager
 def running(layout: Layout) -> Iterator[Path]:
-    """Starts both and yields the file that `connection.handed_over` reads. Raises NotReadyError when they are not built.
+    """Starts both; yields the file that `connection.handed_over` reads. Raises NotReadyError when they are not built.
 
     Call it from the main thread: the servers are killed when the thread that started them ends.
     """

@@ -30,7 +30,7 @@ _PROGRAMS = (
         "kubernetes",
         "k8s.io/kubernetes/cmd/kube-apiserver",
         API_SERVER,
-        {name: f"v{KUBERNETES}" for name in _VERSION_VARIABLES},
+        dict.fromkeys(_VERSION_VARIABLES, f"v{KUBERNETES}"),
     ),
 )
 

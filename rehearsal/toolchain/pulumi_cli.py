@@ -29,7 +29,7 @@ _VERSION_VARIABLES = (
     "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
     "github.com/pulumi/pulumi/pkg/v3/version.Version",
 )
-_VERSIONS = {name: f"v{PULUMI}" for name in _VERSION_VARIABLES}
+_VERSIONS = dict.fromkeys(_VERSION_VARIABLES, f"v{PULUMI}")
 _PROGRAMS = (
     GoProgram("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi", _VERSIONS),
     GoProgram(

@@ -138,7 +138,7 @@ class AwsProvider(StandIn):
         return state
 
     def _previewed(self, urn: str, kind: Semantics, inputs: Mapping[str, Any]) -> props.Properties:
-        """Nothing that AWS would compute is known before it has, but what the engine must know to ask other providers."""
+        """Nothing that AWS would compute is known before it has, but for what other providers are asked with."""
         unknown = dict.fromkeys(self._state(urn, kind, {}, ""), props.UNKNOWN)
         foretold: props.Properties = {}
         if _type(urn) in _FORETOLD:

@@ -62,7 +62,7 @@ class Applied:
 
 
 class ApiServer:
-    """Safe to use from many threads. Connects at the first request and waits until the server is ready, or `stopped`."""
+    """Safe to use from many threads. The first request waits until the server is ready, or until `stopped`."""
 
     def __init__(self, connection: Connection, stopped: threading.Event) -> None:
         self._connection = connection
@@ -89,7 +89,7 @@ class ApiServer:
             if refused.code == 404:
                 return
             raise
-        for resource in listed.get("resources", []):
+        for resource in listed.get("resources") or []:
             if "/" not in resource["name"]:  # no subresources
                 kind = Kind(api_version, resource["kind"], resource["name"], resource["namespaced"])
                 self._kinds[api_version, kind.name] = kind
@@ -160,23 +160,40 @@ class ApiServer:
                     listed = self._request("GET", kind.path(namespace)).object
                 except RefusedError:
                     continue  # kinds that can only be created, such as reviews
-                for item in listed.get("items", []):
+                for item in listed.get("items") or []:
                     self.delete(kind, namespace, item["metadata"]["name"])
 
     def _versions(self) -> list[str]:
-        groups = self._request("GET", "/apis").object.get("groups", [])
+        groups = self._request("GET", "/apis").object.get("groups") or []
         return ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
 
     def wait_until_established(self, definition: str) -> None:
-        """A CustomResourceDefinition serves its kind a moment after it was created. Raises RefusedError when it does not."""
+        """A CustomResourceDefinition serves its kinds a moment after it was made. Raises RefusedError if it does not."""
         kind = self.kind(CRD_VERSION, CRD)
         deadline = time.monotonic() + _ESTABLISH_S
         while time.monotonic() < deadline:
-            conditions = (self.read(kind, "", definition) or {}).get("status", {}).get("conditions", [])
-            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
+            if self._is_served(self.read(kind, "", definition)):
                 return
             time.sleep(_POLL_S)
         raise RefusedError(f"CustomResourceDefinition {definition} was not established in {_ESTABLISH_S:.0f} s", 504)
+
+    def _is_served(self, definition: Object | None) -> bool:
+        """Established, and found by discovery, which follows a moment later."""
+        conditions = (definition or {}).get("status", {}).get("conditions") or []
+        if definition is None or not any(
+            each["type"] == "Established" and each["status"] == "True" for each in conditions
+        ):
+            return False
+        spec = definition["spec"]
+        try:
+            for version in spec["versions"]:
+                if version["served"]:
+                    self.kind(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+        except RefusedError as refused:
+            if refused.reason != "NoMatch":
+                raise
+            return False
+        return True
 
     def _request(
         self,

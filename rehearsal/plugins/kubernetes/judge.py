@@ -17,7 +17,7 @@ _ACCOUNT = "default"  # every namespace has it, by a controller that is not ther
 
 @dataclass(frozen=True)
 class Wish:
-    """One object as a resource wants it. creates: it must not be there yet, but for upserts. force: takes fields over."""
+    """One object as a resource wants it. creates: it must not be there yet, unless upsert. force: takes fields over."""
 
     wanted: Object
     manager: str

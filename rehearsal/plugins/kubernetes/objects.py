@@ -80,8 +80,8 @@ def has_unknown(value: Any) -> bool:
 
 
 def to_object(inputs: Mapping[str, Any], api_version: str, kind: str) -> Properties:
-    """What the API server is sent: no secrets' wrappers, whole numbers as integers, a text where one is not known yet."""
-    plain = _to_json(props.reveal(dict(inputs)))
+    """What the API server is sent: secrets in plain, whole numbers as integers, a text where one is not known yet."""
+    plain: Properties = _to_json(props.reveal(dict(inputs)))
     plain.pop("status", None)
     return {**plain, "apiVersion": api_version, "kind": kind}
 
@@ -107,12 +107,12 @@ def outputs(live: Mapping[str, Any], inputs: Mapping[str, Any], *, preview: bool
             given = props.reveal(inputs.get("spec")) or {}
             unknown = {key: props.UNKNOWN for key in ("clusterIP", "clusterIPs") if not given.get(key)}
             state["spec"] = {**state.get("spec", {}), **unknown}
-    state = _like(state, dict(inputs))
+    known: Properties = _like(state, dict(inputs))
     if live.get("kind") == "Secret":
         for key in _CONTENT:
-            if key in state and not props.is_secret(state[key]):
-                state[key] = props.secret(props.reveal(state[key]))
-    return state
+            if key in known and not props.is_secret(known[key]):
+                known[key] = props.secret(props.reveal(known[key]))
+    return known
 
 
 def _like(state: Any, inputs: Any) -> Any:
@@ -160,7 +160,9 @@ def first_pod(wanted: Mapping[str, Any], account: str) -> Properties | None:
     spec["serviceAccountName"] = account
     claims = [each["metadata"]["name"] for each in wanted["spec"].get("volumeClaimTemplates") or ()]
     if claims:  # a StatefulSet's controller adds their volumes
-        mounted = [{"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{given['name']}-0"}} for name in claims]
+        mounted = [
+            {"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{given['name']}-0"}} for name in claims
+        ]
         spec["volumes"] = [*(spec.get("volumes") or ()), *mounted]
     name = {"name": given["name"], "namespace": given.get("namespace") or "default"}
     metadata_ = {**(template.get("metadata") or {}), **name}

@@ -28,7 +28,9 @@ from rehearsal.plugins.stand_in import StandIn
 
 _MUTABLE = {"ConfigMap": "enableConfigMapMutable", "Secret": "enableSecretMutable"}
 # refusals that name no value, but may be due to the text that stands in for what is not known yet
-_BY_VALUE = re.compile(r"expected \S+.*got string|cannot unmarshal|quantities must match|illegal base64|unable to parse")
+_BY_VALUE = re.compile(
+    r"expected \S+.*got string|cannot unmarshal|quantities must match|illegal base64|unable to parse"
+)
 _RENDERS_NOTHING = "the rehearsal renders no chart and no YAML: use helm.v3.Release, or the objects themselves"
 _PATCH_FORCE = "pulumi.com/patchForce"
 _PROPAGATION = "pulumi.com/deletionPropagationPolicy"
@@ -84,7 +86,9 @@ class KubernetesProvider(StandIn):
     def _named(self, request: Any, olds: Properties, news: Properties) -> Properties:
         if not objects.is_named(news):
             if not olds:
-                news = objects.with_name(news, objects.auto_name(objects.resource_name(request.urn), request.randomSeed))
+                news = objects.with_name(
+                    news, objects.auto_name(objects.resource_name(request.urn), request.randomSeed)
+                )
             elif objects.is_autonamed(olds):
                 news = objects.with_name(news, str(objects.metadata(olds)["name"]))
         if namespace := self._namespace():

@@ -44,7 +44,10 @@ def problem(inputs: Mapping[str, Any]) -> tuple[str, str] | None:
         return "chart", "a release needs the name of its chart"
     version = plain.get("version")
     if version != props.UNKNOWN and not _EXACT.match(str(version or "")):
-        return "version", f"{version!r}: give the one version of the chart, such as 1.2.3; a rehearsal resolves no range"
+        return (
+            "version",
+            f"{version!r}: give the one version of the chart, such as 1.2.3; a rehearsal resolves no range",
+        )
     return None
 
 
