@@ -168,7 +168,7 @@ class ApiServer:
         return ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
 
     def wait_until_established(self, definition: str) -> None:
-        """A CustomResourceDefinition serves its kinds a moment after it was made. Raises RefusedError if it does not."""
+        """It serves its kinds a moment after it was made. Raises RefusedError if it does not."""
         kind = self.kind(CRD_VERSION, CRD)
         deadline = time.monotonic() + _ESTABLISH_S
         while time.monotonic() < deadline:
