@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from cli.bootstrap import BootstrapError, ensure
+from cli.credentials import has_credentials
 from cli.engine import build_variables
 from cli.paths import Layout, repository_layout
 
@@ -36,6 +37,7 @@ def main() -> int:
     layout = repository_layout()
     arguments = sys.argv[1:]
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    cloud = _is_cloud_stack(layout, own)
     # only the debug tests use another build than the one that runs
     debug = {"test", "--debug"} <= set(own)
     build = build_variables(debug, sanitize=debug and "--sanitize" in own)
@@ -45,7 +47,8 @@ def main() -> int:
         if not URGENT.intersection(own) or not layout.venv_python.exists():
             ensure(
                 layout,
-                cloud=_is_cloud_stack(layout, own),
+                cloud=cloud,
+                rehearsal=_rehearses(own, cloud),
                 tests=bool(NEEDS_TEST_TOOLS.intersection(own)),
                 plots=bool(NEEDS_PLOTS.intersection(own)),
                 own_strategies=_own_strategies(own),
@@ -63,6 +66,13 @@ def main() -> int:
     python = str(layout.venv_python)
     os.chdir(layout.root)
     return os.execve(python, [python, "-m", "cli.main", *arguments], os.environ)
+
+
+def _rehearses(arguments: list[str], cloud: bool) -> bool:
+    """Whether the command needs the API server that stands in for a cloud stack's cluster."""
+    if cloud and "preview" in arguments:
+        return not has_credentials(os.environ)
+    return (cloud and "rehearse" in arguments) or {"test", "--slow"} <= set(arguments)
 
 
 def _own_strategies(arguments: list[str]) -> str | None:

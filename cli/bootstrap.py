@@ -1,6 +1,6 @@
 """Makes a fresh clone ready: Python environment, Pulumi toolchain, our packages, the engine. Standard library only.
 
-    python3 -m cli.bootstrap ensure [--cloud] [--tests] [--recheck-plugin]
+    python3 -m cli.bootstrap ensure [--cloud] [--rehearsal] [--tests] [--recheck-plugin]
 
 A fast no-op when nothing that a step depends on has changed. Everything lands in `.ironlane/`.
 """
@@ -24,8 +24,8 @@ from cli import prerequisites, strategies
 from cli.paths import Layout, repository_layout
 from cli.sources import digest, package_files
 from cli.steps import BootstrapError, CommandError, Step, StepLog, run_steps
-from rehearsal.toolchain import command_plugin, pulumi_cli
-from rehearsal.toolchain.versions import COMMAND_PLUGIN, PULUMI
+from rehearsal.toolchain import command_plugin, kubernetes, pulumi_cli
+from rehearsal.toolchain.versions import COMMAND_PLUGIN, KUBERNETES, PULUMI
 
 __all__ = ["BootstrapError", "ensure", "main"]
 
@@ -47,6 +47,7 @@ class _Plan:
     layout: Layout
     env: Mapping[str, str]
     cloud: bool
+    rehearsal: bool
     tests: bool
     plots: bool
     build: Mapping[str, str]
@@ -61,7 +62,8 @@ class _Plan:
         base = [layout.requirements / f"{name}.txt" for name in _BASE_REQUIREMENTS]
         environment = digest(base, python)
         modules = layout.root / "rehearsal" / "toolchain" / "go"
-        toolchain = digest(sorted(modules.glob("*/go.*")), PULUMI, base=modules)
+        pins = [file for folder in pulumi_cli.MODULES for file in sorted((modules / folder).glob("go.*"))]
+        toolchain = digest(pins, PULUMI, base=modules)
         wire = digest(package_files(layout.root / "wire"), environment, base=layout.root)
         control_plane = digest(package_files(layout.root / "controlplane"), wire, base=layout.root)
         compiler = prerequisites.compiler(self.env) or ""
@@ -119,6 +121,18 @@ class _Plan:
         if self.cloud:
             steps.append(self._more("cloud", "provider SDKs of the cloud stacks", environment, ()))
             steps.append(self._more("rehearsal", "what the stand-in providers need", environment, ()))
+        if self.rehearsal:
+            sources = [file for folder in kubernetes.MODULES for file in sorted((modules / folder).glob("*.*"))]
+            steps.append(
+                Step(
+                    "kubernetes",
+                    f"kube-apiserver {KUBERNETES} and etcd for rehearsals: built once from Go modules (about 4 min)",
+                    digest(sources, KUBERNETES, base=modules),
+                    kubernetes.outputs(layout),
+                    lambda log: kubernetes.build(layout, log.run, log.say, self.env),
+                    "check that Go modules can be fetched (`go env GOPROXY`)",
+                )
+            )
         if self.tests:
             pytest = layout.venv / "bin" / "pytest"
             steps.append(self._more("tests", "tools that the tests need", environment, (pytest,), "test"))
@@ -241,6 +255,7 @@ def ensure(
     layout: Layout,
     *,
     cloud: bool = False,
+    rehearsal: bool = False,
     tests: bool = False,
     plots: bool = False,
     own_strategies: str | None = None,
@@ -253,6 +268,7 @@ def ensure(
 
     own_strategies: folder to build into the engine from now on, see `strategies.remember`.
     cloud: also the provider SDKs of the cloud stacks, which the tests need as well.
+    rehearsal: also the API server that stands in for a cloud stack's cluster.
     build: `build_variables` of the engine to have; the release build when not given. The others are left as they are.
     """
     env = dict(os.environ if env is None else env)
@@ -261,7 +277,8 @@ def ensure(
     wanted = engines.build_variables(debug=False) if build is None else build
     if own_strategies is not None:
         strategies.remember(layout, own_strategies)
-    plan = _Plan(layout, env | {"PATH": os.pathsep.join(kept)}, cloud or tests, tests, plots or tests, wanted)
+    kept_env = env | {"PATH": os.pathsep.join(kept)}
+    plan = _Plan(layout, kept_env, cloud or rehearsal or tests, rehearsal, tests, plots or tests, wanted)
     if recheck_plugin:
         (layout.stamps / "plugin.json").unlink(missing_ok=True)
     if not [step for step in plan.steps() if step.due(layout.stamps)]:
@@ -276,7 +293,9 @@ def ensure(
         steps = plan.steps()
         due = {step.key for step in steps if step.due(layout.stamps)}
         compiles = any(key.startswith("engine") for key in due)
-        missing = prerequisites.check(plan.env, compile_c=compiles, pulumi="pulumi" in due)
+        missing = prerequisites.check(
+            plan.env, compile_c=compiles, pulumi="pulumi" in due, kubernetes="kubernetes" in due
+        )
         if missing:
             listed = "\n".join(each.text for each in missing)
             raise BootstrapError(f"this machine lacks what is needed to set up Ironlane:\n{listed}")
@@ -313,13 +332,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("ensure", help="set up what is missing or out of date")
     command.add_argument("--cloud", action="store_true", help="also what the cloud stacks need")
+    command.add_argument("--rehearsal", action="store_true", help="also the API server that rehearsals stand on")
     command.add_argument("--tests", action="store_true", help="also what the tests need")
     command.add_argument("--recheck-plugin", action="store_true", help="look again for the real provider plugin")
     options = parser.parse_args(arguments)
     # a terminated set-up must end its children too, as Ctrl-C does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        ensure(repository_layout(), cloud=options.cloud, tests=options.tests, recheck_plugin=options.recheck_plugin)
+        ensure(
+            repository_layout(),
+            cloud=options.cloud,
+            rehearsal=options.rehearsal,
+            tests=options.tests,
+            recheck_plugin=options.recheck_plugin,
+        )
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from cli.console import console
+from cli.credentials import has_credentials
 from cli.planned import PlannedSteps, counted, counts, glance
 from cli.pulumi import (
     Event,
@@ -23,16 +24,13 @@ from cli.pulumi import (
     run,
     stack_document,
 )
+from rehearsal.cluster.servers import running
 from stacks.cloud_settings import CloudSettings, from_file
 from stacks.stack_file import SettingsError, read_stack_file
 
-STAND_IN = "The cloud is a stand-in: nothing is asked of AWS, and capacity, quotas and permissions are not checked."
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+STAND_IN = (
+    "The cloud is a stand-in: nothing is asked of AWS, and capacity, quotas and permissions are not checked."
+    " Kubernetes objects are judged by a real API server, without nodes: nothing is run."
 )
 _UP_S = 4 * 3600
 
@@ -42,13 +40,6 @@ def is_cloud(stack: Stack) -> bool:
     return read_stack_file(stack.file).get("environment") != "local"
 
 
-def has_credentials(env: Mapping[str, str]) -> bool:
-    """Whether the AWS SDK would find any where it looks first; whether they are good only AWS knows."""
-    files = Path(env.get("HOME", "/")) / ".aws"
-    named = any(env.get(name) for name in _CREDENTIALS)
-    return named or any((files / name).exists() for name in ("credentials", "config"))
-
-
 def preview(stack: Stack, args: argparse.Namespace) -> int:
     """With credentials against the real state and providers, else as a rehearsal."""
     _tell_bundle(stack, from_file(stack.file))  # errors are about the user's own file
@@ -56,7 +47,7 @@ def preview(stack: Stack, args: argparse.Namespace) -> int:
         stack = replace(stack, rehearsal=True)
         console.print(f"{STAND_IN} (no AWS credentials found)", style="yellow")
     began, show = time.monotonic(), PlannedSteps()
-    with one_operation(stack):
+    with one_operation(stack), _cluster(stack) as stack:
         try:
             outcome = _preview(stack, show)
         except PulumiError as error:
@@ -95,9 +86,8 @@ def rehearse(stack: Stack, args: argparse.Namespace) -> int:
     _tell_bundle(stack, from_file(stack.file))
     stack = replace(stack, rehearsal=True)
     console.print(STAND_IN, style="yellow")
-    with one_operation(stack):
-        stack.checkpoint.unlink(missing_ok=True)  # what a broken rehearsal left
-        stack.remote_commands.unlink(missing_ok=True)
+    with one_operation(stack), _cluster(stack) as stack:
+        stack.remote_commands.unlink(missing_ok=True)  # what a broken rehearsal left
         document = stack_document(stack, {})
         _step("up", lambda: _apply(stack, document))
         if stack.remote_commands.exists():
@@ -120,6 +110,17 @@ def _tell_bundle(stack: Stack, settings: CloudSettings) -> None:
             " rehearsal need only the pin; an `up` that has to upload it needs the file, see `make engine`",
             style="yellow",
         )
+
+
+@contextmanager
+def _cluster(stack: Stack) -> Iterator[Stack]:
+    """A rehearsed stack with its API server, which lives as long as the context; a real stack as it is."""
+    if not stack.rehearsal:
+        yield stack
+        return
+    stack.checkpoint.unlink(missing_ok=True)  # of a broken rehearsal, whose cluster is gone
+    with running(stack.layout) as file:
+        yield replace(stack, cluster=file)
 
 
 def _step(title: str, action: Callable[[], Outcome]) -> Outcome:

@@ -29,7 +29,7 @@ from pathlib import Path
 from cli import strategies
 from cli.paths import Layout, repository_layout
 from cli.sources import file_sha256, stage
-from rehearsal.toolchain.pulumi_cli import Runner
+from rehearsal.toolchain.go_program import Runner
 
 ENGINE = "hotpath"
 RELEASE = "release"

@@ -44,6 +44,11 @@ class Layout:
         return self.toolchain / "bin"
 
     @property
+    def kubernetes_definitions(self) -> Path:
+        """CustomResourceDefinitions of the kinds that charts bring: rehearsals validate objects by them."""
+        return self.toolchain / "kubernetes-definitions"
+
+    @property
     def toolchain_selection(self) -> Path:
         """JSON: which pulumi is in use."""
         return self.toolchain / "pulumi.json"

@@ -19,6 +19,7 @@ from rehearsal.toolchain.pulumi_cli import find_on_path, go_problem
 
 OLDEST_PYTHON = (3, 11)
 _COMPILE_TIMEOUT_S = 60
+_GET_GO = "apt install golang-go (1.21 or later; Debian 12: from bookworm-backports)"
 _HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
 _PYTHON_HELLO = "#include <Python.h>\nint main(void) { return PY_MAJOR_VERSION != 3; }\n"
 
@@ -135,17 +136,27 @@ def pulumi_missing(env: Mapping[str, str]) -> list[Missing]:
         Missing(
             f"{why_not}, and {problem} to build one with",
             "bringing up any stack",
-            "apt install golang-go (1.21 or later; Debian 12: from bookworm-backports), "
-            "or install pulumi 3.200 or later from https://www.pulumi.com/docs/install",
+            f"{_GET_GO}, or install pulumi 3.200 or later from https://www.pulumi.com/docs/install",
         )
     ]
 
 
-def check(env: Mapping[str, str], *, compile_c: bool, pulumi: bool) -> list[Missing]:
-    """Everything missing, at once; C compiler and pulumi are looked at when a step that needs them is due."""
+def kubernetes_missing(env: Mapping[str, str]) -> list[Missing]:
+    """No Go to build the API server with; which servers the machine may have does not matter."""
+    problem = go_problem(shutil.which("go", path=env.get("PATH")), env)
+    if problem is None:
+        return []
+    needed = "the API server that stands in for a cloud stack's cluster (`make preview`, `make rehearse`, its tests)"
+    return [Missing(f"{problem} to build kube-apiserver and etcd with", needed, _GET_GO)]
+
+
+def check(env: Mapping[str, str], *, compile_c: bool, pulumi: bool, kubernetes: bool) -> list[Missing]:
+    """Everything missing, at once; what only one step needs is looked at when that step is due."""
     checks: list[Callable[[], list[Missing]]] = [python_missing, lambda: git_missing(env)]
     if compile_c:
         checks.append(lambda: compiler_missing(env))
     if pulumi:
         checks.append(lambda: pulumi_missing(env))
+    if kubernetes:
+        checks.append(lambda: kubernetes_missing(env))
     return [missing for each in checks for missing in each()]

@@ -48,6 +48,7 @@ class Stack:
     file: Path
     layout: Layout
     rehearsal: bool = False  # the providers are stand-ins, and the record is apart
+    cluster: Path | None = None  # of a rehearsal: names its API server, see rehearsal.cluster.servers
 
     @property
     def run_dir(self) -> Path:
@@ -165,7 +166,7 @@ def render_stack_file(document: dict[str, Any], file: Path) -> None:
 
 def environment(stack: Stack) -> dict[str, str]:
     """What pulumi needs in its environment to run on this stack."""
-    ours = pulumi_environment(stack.layout, state=stack.state, rehearsal=stack.rehearsal)
+    ours = pulumi_environment(stack.layout, state=stack.state, rehearsal=stack.rehearsal, cluster=stack.cluster)
     if stack.rehearsal:
         ours[REHEARSAL_RECORD] = str(stack.remote_commands)
     return {**ours, CONFIG_FILE_VARIABLE: str(stack.file)}

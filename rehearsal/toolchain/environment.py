@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cli.paths import Layout
+from rehearsal.cluster import connection
 from rehearsal.toolchain import command_plugin, pulumi_cli
 
 # names the file that takes what would run on hosts; only a rehearsal has it: without it nothing may pretend to have run
@@ -40,10 +41,12 @@ def pulumi_environment(
     color: bool = False,
     state: Path | None = None,
     rehearsal: bool = False,
+    cluster: Path | None = None,
 ) -> dict[str, str]:
     """Environment for the CLI. `state` moves the file backend elsewhere (tests, rehearsals).
 
     rehearsal: every provider plugin is our stand-in, and no credentials are handed on.
+    cluster: of a rehearsal; the file that says how to reach its API server.
 
     Creates the state folder and, once, the passphrase that encrypts secrets in it.
     Raises NotReadyError when the bootstrap has not run.
@@ -61,11 +64,14 @@ def pulumi_environment(
     path = [layout.venv / "bin", selection.executable.parent]
     if rehearsal:
         path += [command_plugin.stand_in_directory(layout), cloud_stand_ins(layout)]
-        for name in [name for name in env if name.startswith("AWS_") or name == "KUBECONFIG"]:
+        for name in [name for name in env if name.startswith(("AWS_", "PULUMI_K8S_")) or name == "KUBECONFIG"]:
             env.pop(name)
     elif plugin.directory is not None:
         path.append(plugin.directory)
     env["PATH"] = os.pathsep.join([*map(str, path), env.get("PATH", os.defpath)])
+    env.pop(connection.VARIABLE, None)
+    if cluster is not None:
+        env[connection.VARIABLE] = str(cluster)
     env["VIRTUAL_ENV"] = str(layout.venv)
     env["PULUMI_HOME"] = str(layout.pulumi_home)
     env["PULUMI_BACKEND_URL"] = f"file://{state}"

@@ -6,18 +6,18 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from cli.paths import Layout
+from rehearsal.toolchain.go_program import GoProgram, Runner, compile_programs, fetched_module
 from rehearsal.toolchain.versions import (
     GO_NEEDED,
     GO_OLDEST,
     PULUMI,
     PULUMI_OLDEST,
-    Version,
     parse_version,
     version_text,
 )
@@ -29,11 +29,18 @@ _VERSION_VARIABLES = (
     "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
     "github.com/pulumi/pulumi/pkg/v3/version.Version",
 )
-_PACKAGES = (
-    ("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi"),
-    ("language", "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python", LANGUAGE_HOST),
+_VERSIONS = dict.fromkeys(_VERSION_VARIABLES, f"v{PULUMI}")
+_PROGRAMS = (
+    GoProgram("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi", _VERSIONS),
+    GoProgram(
+        "language",
+        "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
+        LANGUAGE_HOST,
+        _VERSIONS,
+    ),
 )
-_DOWNLOAD_TRIES = 3
+MODULES = tuple(program.folder for program in _PROGRAMS)
+"""Folders below `go/` that pin it."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +54,6 @@ class PulumiSelection:
         """One line for people."""
         how = "found on PATH" if self.origin == "path" else "built from Go modules"
         return f"pulumi: {self.version}, {how} ({self.executable})"
-
-
-class Runner(Protocol):
-    """Runs a command with its output in the step's log; returns its standard output, raises when it fails."""
-
-    def __call__(
-        self,
-        command: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout: float,
-        tries: int = 1,
-    ) -> str: ...
 
 
 def selected(layout: Layout) -> PulumiSelection | None:
@@ -129,36 +122,12 @@ def go_problem(go: str | None, env: Mapping[str, str]) -> str | None:
     return None
 
 
-def go_environment(go_version: Version, base: Mapping[str, str]) -> dict[str, str]:
-    """Go's environment without the user's flags; caches stay where Go has them."""
-    env = dict(base)
-    # distributions set GOTOOLCHAIN=local in go.env: an older Go must be allowed to fetch the one it needs
-    if go_version < GO_NEEDED:
-        env["GOTOOLCHAIN"] = "auto"
-    return env | {"GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0"}
-
-
 def build(layout: Layout, run: Runner, say: Callable[[str], None], env: Mapping[str, str]) -> PulumiSelection:
     """Builds CLI and Python language host into toolchain/bin. Raises what `run` raises."""
-    go = shutil.which("go", path=env.get("PATH")) or "go"
-    version = parse_version(run([go, "env", "GOVERSION"], env={**env, "GOTOOLCHAIN": "local"}, timeout=20))
-    go_env = go_environment(version or GO_OLDEST, env)
-    binaries = layout.toolchain_bin
-    binaries.mkdir(parents=True, exist_ok=True)
-    flags = " ".join(["-s -w", *(f"-X {variable}=v{PULUMI}" for variable in _VERSION_VARIABLES)])
-    for folder, package, executable in _PACKAGES:
-        module = layout.root / "rehearsal" / "toolchain" / "go" / folder
-        say(f"fetching the Go modules of {executable}")
-        run([go, "mod", "download"], cwd=module, env=go_env, timeout=900, tries=_DOWNLOAD_TRIES)
-        say(f"compiling {executable}")
-        draft = binaries / f".{executable}.{os.getpid()}"
-        command = ["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(draft)]
-        run([go, *command[1:], package], cwd=module, env=go_env, timeout=3600)
-        draft.replace(binaries / executable)
-    module = layout.root / "rehearsal" / "toolchain" / "go" / "cli"
-    sources = run([go, "list", "-m", "-f", "{{.Dir}}", _SDK_MODULE], cwd=module, env=go_env, timeout=120).strip()
+    compile_programs(layout, _PROGRAMS, run, say, env)
+    sources = fetched_module(layout, MODULES[0], _SDK_MODULE, run, env)
     for helper in _HELPERS:
-        target = binaries / Path(helper).name
-        shutil.copyfile(Path(sources) / helper, target)
+        target = layout.toolchain_bin / Path(helper).name
+        shutil.copyfile(sources / helper, target)
         target.chmod(0o755)
-    return PulumiSelection("built", binaries / "pulumi", PULUMI)
+    return PulumiSelection("built", layout.toolchain_bin / "pulumi", PULUMI)

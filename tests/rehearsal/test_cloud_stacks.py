@@ -21,13 +21,17 @@ from cli.console import console
 from cli.paths import repository_layout
 from cli.planned import PlannedSteps
 from cli.pulumi import Outcome, PulumiError, Stack, forget_stack, stack_document
-from rehearsal.toolchain import pulumi_cli
+from rehearsal.cluster.servers import running
+from rehearsal.toolchain import kubernetes, pulumi_cli
 from stacks.stack_file import SettingsError
 
 LAYOUT = repository_layout()
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(pulumi_cli.selected(LAYOUT) is None, reason="no toolchain: python3 -m cli.bootstrap ensure"),
+    pytest.mark.skipif(
+        pulumi_cli.selected(LAYOUT) is None or not kubernetes.is_built(LAYOUT),
+        reason="no toolchain: python3 -m cli.bootstrap ensure --rehearsal",
+    ),
 ]
 Change = Callable[[dict[str, Any]], None]
 
@@ -35,8 +39,9 @@ Change = Callable[[dict[str, Any]], None]
 class Rehearsed:
     """prod as it stands after `up`; previews of one change each."""
 
-    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any], cluster: Path) -> None:
         self.folder = folder
+        self.cluster = cluster
         self.document: dict[str, Any] = yaml.safe_load((LAYOUT.root / "Pulumi.prod.yaml").read_text())
         self.document["config"] |= {f"ironlane:{key}": value for key, value in settings.items()}
         self.name = f"{name}-{os.getpid()}"
@@ -49,7 +54,7 @@ class Rehearsed:
             change(document["config"])
         file = self.folder / "Pulumi.prod.yaml"
         file.write_text(yaml.safe_dump(document))
-        return Stack(self.name, file, LAYOUT, rehearsal=True)
+        return Stack(self.name, file, LAYOUT, rehearsal=True, cluster=self.cluster)
 
     def preview(self, change: Change | None = None) -> Outcome:
         stack = self.stack(change)
@@ -62,14 +67,15 @@ class Rehearsed:
 
 @contextlib.contextmanager
 def _stands(folder: Path, name: str, **settings: Any) -> Iterator[Rehearsed]:
-    rehearsed = Rehearsed(folder, name, settings)
-    stack = rehearsed.stack()
-    try:
-        cloud._apply(stack, stack_document(stack, {}))
-        yield rehearsed
-    finally:
-        stack.checkpoint.unlink(missing_ok=True)
-        forget_stack(stack)
+    with running(LAYOUT) as cluster:
+        rehearsed = Rehearsed(folder, name, settings, cluster)
+        stack = rehearsed.stack()
+        try:
+            cloud._apply(stack, stack_document(stack, {}))
+            yield rehearsed
+        finally:
+            stack.checkpoint.unlink(missing_ok=True)
+            forget_stack(stack)
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from rehearsal.plugins.command.globs import GlobError, matching_files
 from rehearsal.plugins.command.inputs import check
 from rehearsal.plugins.command.process import Cancellation, CommandFailedError, run_command
 from rehearsal.plugins.command.provider import CommandProvider
-from rehearsal.plugins.command.redact import Redactor
 from rehearsal.plugins.differences import Change, differences
+from rehearsal.plugins.redact import Redactor
 from rehearsal.toolchain.command_plugin import stand_in_directory
 from rehearsal.toolchain.environment import REHEARSAL_RECORD
 

@@ -51,6 +51,19 @@ def test_everything_missing_is_told_at_once_and_nothing_is_made(bare: dict[str, 
     assert not layout.venv.exists()
 
 
+def test_a_rehearsal_needs_go_even_where_pulumi_is_at_hand(bare: dict[str, str], tmp_path: Path) -> None:
+    folder = Path(bare["PATH"])
+    program(folder, "pulumi", "echo v3.250.1")
+    program(folder, "pulumi-language-python", "")
+    layout = Layout(tmp_path / "clone")
+    with pytest.raises(BootstrapError) as error:
+        bootstrap.ensure(layout, rehearsal=True, env=bare, stream=io.StringIO())
+    text = str(error.value)
+    assert "no Go on PATH to build kube-apiserver and etcd with" in text
+    assert "apt install golang-go" in text
+    assert "no pulumi" not in text
+
+
 def test_a_folder_that_cannot_be_written_is_one_error(bare: dict[str, str], tmp_path: Path) -> None:
     layout = Layout(tmp_path / "clone")
     layout.root.mkdir()

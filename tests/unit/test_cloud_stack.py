@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.cloud import has_credentials
+from cli.credentials import has_credentials
 from stacks.cloud_settings import parse
 from stacks.stack_file import SettingsError, read_stack_file
 from tests.recorder import Recording

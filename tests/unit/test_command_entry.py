@@ -52,3 +52,27 @@ def test_own_strategies_are_those_of_the_engine_command(monkeypatch: pytest.Monk
     assert entry._own_strategies(["engine", "--strategies", "x"]) == "x"
     assert entry._own_strategies(["backtest", "--strategies", "x"]) is None
     assert entry._own_strategies(["engine", "--strategies"]) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "cloud", "needed"),
+    [
+        (["preview"], True, True),
+        (["preview"], False, False),
+        (["rehearse"], True, True),
+        (["up"], True, False),
+        (["test"], False, False),
+        (["test", "--slow"], False, True),
+    ],
+)
+def test_the_api_server_is_built_only_for_what_asks_it(
+    command: list[str], cloud: bool, needed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "has_credentials", lambda env: False)
+    assert entry._rehearses(command, cloud) is needed
+
+
+def test_with_credentials_a_preview_asks_the_real_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "has_credentials", lambda env: True)
+    assert not entry._rehearses(["preview"], cloud=True)
+    assert entry._rehearses(["rehearse"], cloud=True)

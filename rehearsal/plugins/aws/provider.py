@@ -25,6 +25,8 @@ _EFFECTS = {
     "brief_outage": "interrupts connections for a moment",
     "irreversible": "cannot be taken back",
 }
+# type → outputs already in a preview: with an unknown kubeconfig the engine would not even ask the Kubernetes provider
+_FORETOLD = {"aws:eks/cluster:Cluster": ("endpoint", "certificateAuthority")}
 # type → (flag, what AWS refuses while it is set)
 _STOP_PROTECTION = {"aws:ec2/instance:Instance": "disableApiStop"}
 _DELETE_PROTECTION = {
@@ -137,12 +139,14 @@ class AwsProvider(StandIn):
         return state
 
     def _previewed(self, urn: str, kind: Semantics, inputs: Mapping[str, Any]) -> props.Properties:
-        """Nothing that AWS would compute is known before it has."""
-        known = self._state(urn, kind, {}, "")
-        unknown = dict.fromkeys(known, props.UNKNOWN)
-        if "certificateAuthority" in known:
-            unknown["certificateAuthority"] = props.UNKNOWN
-        return {**unknown, **inputs}
+        """Nothing that AWS would compute is known before it has, but for what other providers are asked with."""
+        unknown = dict.fromkeys(self._state(urn, kind, {}, ""), props.UNKNOWN)
+        foretold: props.Properties = {}
+        if _type(urn) in _FORETOLD:
+            id_ = make_id(kind, urn, props.reveal(dict(inputs)), "")
+            state = self._state(urn, kind, inputs, id_)
+            foretold = {key: state[key] for key in _FORETOLD[_type(urn)]}
+        return {**unknown, **foretold, **inputs}
 
 
 def _type(urn: str) -> str:

@@ -24,10 +24,10 @@ from rehearsal.plugins.command import remote
 from rehearsal.plugins.command.globs import GlobError, matching_files
 from rehearsal.plugins.command.inputs import FUNCTION_KEYS, RESOURCE_KEYS, LocalCommand, check
 from rehearsal.plugins.command.process import Cancellation, CommandFailedError, run_command
-from rehearsal.plugins.command.redact import Redactor
 from rehearsal.plugins.detailed_diff import diff_response
 from rehearsal.plugins.differences import differences, top_level
 from rehearsal.plugins.engine_log import EngineLog
+from rehearsal.plugins.redact import Redactor
 from rehearsal.plugins.stand_in import StandIn
 
 VERSION = "1.2.1"
