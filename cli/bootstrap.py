@@ -61,7 +61,8 @@ class _Plan:
         base = [layout.requirements / f"{name}.txt" for name in _BASE_REQUIREMENTS]
         environment = digest(base, python)
         modules = layout.root / "rehearsal" / "toolchain" / "go"
-        toolchain = digest(sorted(modules.glob("*/go.*")), PULUMI, base=modules)
+        pins = [file for folder in pulumi_cli.MODULES for file in sorted((modules / folder).glob("go.*"))]
+        toolchain = digest(pins, PULUMI, base=modules)
         wire = digest(package_files(layout.root / "wire"), environment, base=layout.root)
         control_plane = digest(package_files(layout.root / "controlplane"), wire, base=layout.root)
         compiler = prerequisites.compiler(self.env) or ""

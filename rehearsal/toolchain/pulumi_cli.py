@@ -33,6 +33,8 @@ _PACKAGES = (
     ("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "pulumi"),
     ("language", "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python", LANGUAGE_HOST),
 )
+MODULES = tuple(folder for folder, _, _ in _PACKAGES)
+"""Folders below `go/` that pin it."""
 _DOWNLOAD_TRIES = 3
 
 
