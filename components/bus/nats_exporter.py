@@ -17,14 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Union
+from typing import Any
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 JETSTREAM_PAGE = "/jsz?accounts=true&streams=true&consumers=true&config=true&limit=1024"
 _TIMEOUT_S = 3.0
 _LARGEST_PAGE = 32 << 20
-
-Number = Union[int, float]
 
 
 @dataclass
@@ -34,17 +32,17 @@ class Family:
     name: str
     kind: str
     text: str
-    samples: list[tuple[dict[str, str], Number]] = field(default_factory=list)
+    samples: list[tuple[dict[str, str], float]] = field(default_factory=list)
 
-    def add(self, value: Number, **labels: str) -> Family:
+    def add(self, value: float, **labels: str) -> Family:
         self.samples.append((labels, value))
         return self
 
 
 def families(varz: Mapping[str, Any], jsz: Mapping[str, Any], healthy: bool) -> Iterator[Family]:
-    """Metrics from what the server answers on /varz, JETSTREAM_PAGE and /healthz. Raises KeyError for a foreign page."""
+    """From what the server answers on /varz, JETSTREAM_PAGE and /healthz. Raises KeyError for a foreign page."""
 
-    def one(name: str, kind: str, text: str, value: Number) -> Family:
+    def one(name: str, kind: str, text: str, value: float) -> Family:
         return Family(f"nats_{name}", kind, text).add(value)
 
     yield one("up", "gauge", "1 when the server answered its monitoring port", 1)
@@ -64,7 +62,9 @@ def families(varz: Mapping[str, Any], jsz: Mapping[str, Any], healthy: bool) -> 
         return
     yield one("jetstream_storage_bytes", "gauge", "Stored by streams", jsz["storage"])
     yield one("jetstream_storage_limit_bytes", "gauge", "What streams may store", jsz["config"]["max_storage"])
-    yield one("jetstream_api_errors_total", "counter", "Requests to the JetStream API that failed", jsz["api"]["errors"])
+    yield one(
+        "jetstream_api_errors_total", "counter", "Requests to the JetStream API that failed", jsz["api"]["errors"]
+    )
     meta = jsz.get("meta_cluster")
     if meta is not None:
         peers = meta.get("replicas") or []  # the leader names the others, nobody else does
@@ -85,7 +85,9 @@ def _streams(server: str, accounts: Sequence[Mapping[str, Any]]) -> Iterator[Fam
     lost = Family("nats_stream_replicas_lost", "gauge", "Copies that the leader does not reach or that lag")
     pending = Family("nats_consumer_pending_messages", "gauge", "Messages not delivered yet")
     unacknowledged = Family("nats_consumer_unacknowledged_messages", "gauge", "Messages delivered, not acknowledged")
-    redelivered = Family("nats_consumer_redelivered_messages", "gauge", "Messages delivered more than once, unacknowledged")
+    redelivered = Family(
+        "nats_consumer_redelivered_messages", "gauge", "Messages delivered more than once, unacknowledged"
+    )
     for account in accounts:
         for stream in account.get("stream_detail") or []:
             where = {"account": account["name"], "stream": stream["name"]}

@@ -1,4 +1,4 @@
-"""The alert rules as objects of the Prometheus operator. The files in `alert_rules/` are the rules as Prometheus reads them."""
+"""The alert rules as objects of the Prometheus operator; the files in `alert_rules/` are as Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def rules() -> tuple[Rule, ...]:
             annotations = rule.get("annotations", {})
             severity = rule.get("labels", {}).get("severity")
             if severity not in get_args(Severity):
-                raise ValueError(f"{file}.yaml: {name}: labels.severity {severity}: use {' or '.join(get_args(Severity))}")
+                raise ValueError(
+                    f"{file}.yaml: {name}: labels.severity {severity}: use {' or '.join(get_args(Severity))}"
+                )
             if annotations.get("runbook") != f"{RUNBOOKS}#{name.lower()}":
                 raise ValueError(f"{file}.yaml: {name}: annotations.runbook must be {RUNBOOKS}#{name.lower()}")
             if not annotations.get("summary"):

@@ -13,7 +13,8 @@ import yaml
 
 from cli.paths import repository_layout
 from cli.steps import StepLog
-from components.observability.rules import Rule, rule_files as rule_documents, rules
+from components.observability.rules import Rule, rules
+from components.observability.rules import rule_files as rule_documents
 from rehearsal.toolchain import prometheus_tools
 
 pytestmark = pytest.mark.slow
@@ -100,7 +101,9 @@ def test_every_alert_has_cases() -> None:
 
 
 def document(rule_files: list[Path], groups: list[dict[str, Any]]) -> str:
-    return yaml.safe_dump({"rule_files": [str(file) for file in rule_files], "evaluation_interval": "5s", "tests": groups})
+    return yaml.safe_dump(
+        {"rule_files": [str(file) for file in rule_files], "evaluation_interval": "5s", "tests": groups}
+    )
 
 
 def test_every_alert_fires_on_its_case_and_is_silent_beside_it(

@@ -2,6 +2,7 @@ from hotpath.config import FeedHandlerConfig
 
 ROLE: str
 GATES: tuple[str, ...]
+LATENCIES: tuple[str, ...]
 DEFAULT_BATCH: int
 COUNTERS: tuple[str, ...]
 

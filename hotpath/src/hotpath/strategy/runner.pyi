@@ -4,6 +4,7 @@ from hotpath.strategy.base import Strategy
 
 ROLE: str
 GATES: tuple[str, ...]
+LATENCIES: tuple[str, ...]
 COUNTERS: tuple[str, ...]
 
 class StrategyRunner:
