@@ -15,10 +15,12 @@ from components.control_plane.database import Database, DatabaseArgs
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
 from components.control_plane.image_repositories import ImageRepositories, ImageRepositoriesArgs
 from components.control_plane.kubernetes_provider import ClusterAccess, kubernetes_provider
-from components.control_plane.network_policy import party_cidrs
+from components.control_plane.network_policy import NAME_LABEL, party_cidrs
 from components.control_plane.platform import Platform, PlatformArgs
-from components.control_plane.pod_flows import Program
+from components.control_plane.pod_flows import NAMESPACES, Program
+from components.control_plane.pools import POOL_LABEL
 from components.control_plane.programs import REPOSITORIES
+from components.control_plane.storage_class import STORAGE_CLASS
 from components.control_plane.workloads import oms, reference_data, reporting
 from components.control_plane.workloads.context import WorkloadContext
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
@@ -28,6 +30,8 @@ from components.hot_path.instance_role import InstanceRole, InstanceRoleArgs
 from components.network.address_plan import Tier, subnet_cidr
 from components.network.flows import NATS_CLIENT, Party, allowed_flows
 from components.network.vpc import Network, NetworkArgs
+from components.observability.observability import Observability, ObservabilityArgs
+from components.observability.scrape_targets import OMS_JOB, HotHost, PodTarget
 from stacks.cloud_settings import CloudSettings, HotPathSettings
 
 BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
@@ -74,8 +78,11 @@ def program(settings: CloudSettings) -> None:
         ),
         with_provider,
     )
+    on_cluster = with_provider
     if settings.platform.placed:
-        place(settings, keys, cluster, workload_context(settings, keys, cluster, database, cache, images), provider)
+        context = workload_context(settings, keys, cluster, database, cache, images)
+        on_cluster = place(settings, keys, cluster, context, provider)
+    Observability("observability", observability_args(settings, keys, cluster, hosts), on_cluster)
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
     pulumi.export("kubernetes_endpoint", cluster.endpoint)
     pulumi.export("admin_address", ingress.address)
@@ -243,8 +250,8 @@ def place(
     cluster: EksCluster,
     context: WorkloadContext,
     provider: aws.Provider,
-) -> None:
-    """The objects on the cluster, once its nodes and add-ons are there."""
+) -> pulumi.ResourceOptions:
+    """The objects on the cluster, once its nodes and add-ons are there; returns the options of everything on it."""
     kubernetes = kubernetes_provider(
         "kubernetes",
         ClusterAccess(
@@ -252,6 +259,7 @@ def place(
         ),
         pulumi.ResourceOptions(parent=cluster),
     )
+    on_cluster = pulumi.ResourceOptions(providers={"aws": provider, "kubernetes": kubernetes}, depends_on=cluster.ready)
     Platform(
         "platform",
         PlatformArgs(
@@ -262,5 +270,39 @@ def place(
             context=context,
             protect=settings.protected,
         ),
-        pulumi.ResourceOptions(providers={"aws": provider, "kubernetes": kubernetes}, depends_on=cluster.ready),
+        on_cluster,
+    )
+    return on_cluster
+
+
+def observability_args(
+    settings: CloudSettings, keys: EncryptionKeys, cluster: EksCluster, hosts: HotPathHosts
+) -> ObservabilityArgs:
+    vpc_cidr, zones = settings.network.vpc_cidr, range(len(settings.aws.zones))
+    return ObservabilityArgs(
+        environment=settings.environment,
+        region=settings.aws.region,
+        account_id=settings.aws.account_id,
+        cluster_name=cluster.name,
+        control_plane_cidrs=tuple(subnet_cidr(vpc_cidr, Tier.EKS_CONTROL_PLANE, zone) for zone in zones),
+        alerts_key_arn=keys.arns[KeyUse.ALERTS],
+        images_key_arn=keys.arns[KeyUse.IMAGES],
+        storage_class=STORAGE_CLASS,
+        pool_label=POOL_LABEL,
+        hot_hosts=tuple(
+            HotHost(name=host.name, address=host.private_ip, duty=host.role) for host in hosts.hosts.values()
+        ),
+        bus_hosts=(),
+        pods=(
+            PodTarget(
+                job=OMS_JOB,
+                namespace=NAMESPACES[Program.OMS].value,
+                labels={NAME_LABEL: Program.OMS.value},
+                port="http",
+            ),
+        ),
+        flows=allowed_flows(settings.network.venue),
+        settings=settings.observability,
+        placed=settings.platform.placed,
+        protect=settings.protected,
     )

@@ -16,6 +16,7 @@ from components.control_plane.pools import Pool
 from components.hot_path.hosts import CpuOptions
 from components.latency_budget import LatencyBudget, role_budgets
 from components.network.flows import VenuePorts
+from components.observability.settings import ObservabilitySettings
 from stacks.stack_file import Settings, read_stack_file, validate
 
 
@@ -90,6 +91,7 @@ class CloudSettings(Settings):
     hot_path: HotPathSettings
     eks: EksSettings
     platform: PlatformSettings
+    observability: ObservabilitySettings
 
     @property
     def protected(self) -> bool:

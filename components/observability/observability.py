@@ -19,6 +19,11 @@ from components.options import child_options
 
 
 class ObservabilityArgs(BaseModel):
+    """placed: whether the objects on the cluster are part of it; what they need of AWS always is.
+
+    bus_hosts: none while the environment has no bus of its own.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     environment: str
@@ -35,14 +40,17 @@ class ObservabilityArgs(BaseModel):
     pods: tuple[PodTarget, ...]
     flows: tuple[Flow, ...]
     settings: ObservabilitySettings
+    placed: bool
     protect: bool
 
 
 class Observability(pulumi.ComponentResource):
-    """Needs providers of AWS and Kubernetes."""
+    """Needs a provider of AWS, and one of Kubernetes when it is placed."""
 
     def __init__(self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ironlane:observability:Observability", name, {}, opts)
+        # not what opts wait for: images are pushed and people subscribed before anything is on the cluster
+        own = pulumi.ResourceOptions(parent=self)
         images = ImageRepositories(
             f"{name}-images",
             ImageRepositoriesArgs(
@@ -51,7 +59,7 @@ class Observability(pulumi.ComponentResource):
                 kms_key_arn=args.images_key_arn,
                 protect=args.protect,
             ),
-            child_options(self, opts),
+            own,
         )
         delivery = AlertDelivery(
             f"{name}-alerts",
@@ -61,8 +69,13 @@ class Observability(pulumi.ComponentResource):
                 kms_key_arn=args.alerts_key_arn,
                 subscriptions=args.settings.subscriptions,
             ),
-            child_options(self, opts),
+            own,
         )
+        if args.placed:
+            self._place(name, args, delivery, child_options(self, opts, [images, *delivery.ready]))
+        self.register_outputs({"topics": delivery.topics.model_dump()})
+
+    def _place(self, name: str, args: ObservabilityArgs, delivery: AlertDelivery, opts: pulumi.ResourceOptions) -> None:
         stack = PrometheusStack(
             f"{name}-prometheus",
             PrometheusStackArgs(
@@ -79,7 +92,7 @@ class Observability(pulumi.ComponentResource):
                 topics=delivery.topics,
                 control_plane_cidrs=args.control_plane_cidrs,
             ),
-            child_options(self, opts, [images, *delivery.ready]),
+            opts,
         )
         # the kinds of what follows come with the chart
         after = child_options(self, opts, [stack.release])
@@ -101,4 +114,3 @@ class Observability(pulumi.ComponentResource):
             ),
             after,
         )
-        self.register_outputs({"namespace": stack.namespace, "topics": delivery.topics.model_dump()})

@@ -62,6 +62,7 @@ ARGS: dict[str, Any] = {
             "repository_url": "https://git.test/ironlane/blob/main",
         }
     ),
+    "placed": True,
     "protect": True,
 }
 
@@ -69,6 +70,13 @@ ARGS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def recorded() -> Recording:
     return deploy(lambda: Observability("watch", ObservabilityArgs(**ARGS)) and None)
+
+
+def test_what_is_not_placed_asks_nothing_of_the_cluster() -> None:
+    """The image repositories must be there, and filled, before anything can be placed."""
+    recording = deploy(lambda: Observability("watch", ObservabilityArgs(**{**ARGS, "placed": False})) and None)
+    assert not [each for each in recording.resources if each.type.startswith("kubernetes:")]
+    assert len(recording.of_type("aws:ecr/repository:Repository")) == len(Image)
 
 
 def images(node: Any) -> list[dict[str, Any]]:
