@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -168,6 +169,10 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], monitor: str) -> None:
         self.monitor = monitor
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Without the look-up of the host's name that HTTPServer makes: it may hang where no DNS answers."""
+        TCPServer.server_bind(self)
 
 
 class _Handler(BaseHTTPRequestHandler):

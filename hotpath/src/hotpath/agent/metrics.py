@@ -87,7 +87,9 @@ class _HostCollector(Collector):
             "ironlane_role_events", "What the role counted since it started", labels=["role", "event"]
         )
         levels = GaugeMetricFamily(
-            "ironlane_role_level", "What the role last told of itself: sizes, positions, switches", ["role", "level"]
+            "ironlane_role_level",
+            "What the role last told of itself: sizes, positions, switches",
+            labels=["role", "level"],
         )
         latency = HistogramMetricFamily("ironlane_latency_seconds", "Time in one stage", labels=["role", "stage"])
         for role in self._observer.roles:
