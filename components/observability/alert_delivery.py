@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pulumi
 from pulumi_aws import cloudwatch, sns
 from pydantic import BaseModel, ConfigDict, Field
@@ -95,9 +97,13 @@ class AlertDelivery(pulumi.ComponentResource):
     def _subscribe(self, kind: str, topic: sns.Topic, endpoints: tuple[str, ...]) -> None:
         for endpoint in endpoints:
             sns.TopicSubscription(
-                f"{self._name}-{kind}-{endpoint.removeprefix('https://')}",
+                f"{self._name}-{kind}-{_slug(endpoint)}",
                 topic=topic.arn,
                 protocol="https" if endpoint.startswith("https://") else "email",
                 endpoint=endpoint,
                 opts=child_options(self, self._opts),
             )
+
+
+def _slug(endpoint: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", endpoint.removeprefix("https://").lower()).strip("-")

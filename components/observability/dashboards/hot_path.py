@@ -35,7 +35,11 @@ DASHBOARD = Dashboard(
             [
                 Panel(
                     "Host ready",
-                    [Query(f"min by (host, duty) (ironlane_role_ready{{{_HERE}}})", "{{host}} ({{duty}})")],
+                    [
+                        Query(
+                            f'min by (host, duty) (ironlane_role_ready{{{_HERE},role!="agent"}})', "{{host}} ({{duty}})"
+                        )
+                    ],
                     kind="stat",
                     red_below=1,
                 ),
