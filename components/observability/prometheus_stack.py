@@ -51,7 +51,7 @@ class PrometheusStackArgs(BaseModel):
 class PrometheusStack(pulumi.ComponentResource):
     """`release` brings the kinds that rules and scrape targets are of; `namespace` is theirs, too."""
 
-    namespace: pulumi.Output[str]
+    namespace: str
     release: Release
 
     def __init__(self, name: str, args: PrometheusStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -89,7 +89,7 @@ class PrometheusStack(pulumi.ComponentResource):
             max_history=5,
             opts=child_options(self, opts, [policy]),
         )
-        self.namespace = self.release.namespace
+        self.namespace = NAMESPACE
         self.register_outputs({"namespace": NAMESPACE, "chart": f"{CHART} {args.chart.version}"})
 
 

@@ -97,7 +97,9 @@ class ScrapeTargets(pulumi.ComponentResource):
             self._fixed(NATS_JOB, _INTERVAL, [self._static(host, NATS_METRICS) for host in args.bus_hosts])
         for target in args.pods:
             self._service(target)
-        self.register_outputs({"hosts": [host.name for host in (*args.hot_hosts, *args.bus_hosts)]})
+        self.register_outputs(
+            {"hosts": [*(host.name for host in args.hot_hosts), *(host.name for host in args.bus_hosts)]}
+        )
 
     def _static(self, host: HotHost | BusHost, port: int, **labels: str) -> dict[str, Any]:
         return {

@@ -45,11 +45,11 @@ class Host:
     def _view(self) -> AgentView:
         return AgentView(gates=self.gates, events=self.events, journal=self.journal, control=self.control.state)
 
-    def samples(self, name: str) -> dict[tuple[Any, ...], float]:
-        """Value by label values, in the order in which the metric has them."""
+    def samples(self, name: str, *labels: str) -> dict[tuple[Any, ...], float]:
+        """Value by the values of these labels; of its only one when none is named."""
         text = self._render().decode()
         return {
-            tuple(sample.labels.values()): sample.value
+            tuple(sample.labels[label] for label in labels or sample.labels): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
             if sample.name == name
@@ -79,13 +79,13 @@ def test_a_role_shows_its_epoch_its_start_and_its_heartbeat(host: Host, prefix: 
     assert 0 <= host.samples("ironlane_role_heartbeat_age_seconds")[("order-router",)] < 2
     assert host.samples("ironlane_role_start_time_seconds")[("order-router",)] > 1.7e9
     # what falls, too, is no counter
-    assert host.samples("ironlane_role_events_total") == {("order-router", "fills"): 5}
-    assert host.samples("ironlane_role_level") == {("order-router", "position"): -40}
+    assert host.samples("ironlane_role_events_total", "role", "event") == {("order-router", "fills"): 5}
+    assert host.samples("ironlane_role_level", "role", "level") == {("order-router", "position"): -40}
 
 
 def test_the_agent_is_a_role_with_gates_of_its_own(host: Host) -> None:
     host.gates = [{"name": "bus", "ok": False, "reason": "away"}, {"name": "journal", "ok": True, "reason": ""}]
-    assert host.samples("ironlane_gate_open") == {("agent", "bus"): 0, ("agent", "journal"): 1}
+    assert host.samples("ironlane_gate_open", "role", "gate") == {("agent", "bus"): 0, ("agent", "journal"): 1}
     assert host.samples("ironlane_role_ready")[("agent",)] == 0
     assert host.samples("ironlane_agent_events_total") == {("commands_refused",): 3}
     assert host.samples("ironlane_journal_sequence") == {("written",): 12, ("read",): 11, ("acknowledged",): 10}
@@ -116,8 +116,8 @@ def test_latencies_are_a_histogram_in_seconds(host: Host, prefix: str) -> None:
     writer = HistogramWriter(prefix, "latency.feed-handler", ("wire_to_book",))
     for ns in (900, 1_500, 150_000):
         writer.record_ns(0, ns)
-    buckets = {labels[-1]: value for labels, value in host.samples("ironlane_latency_seconds_bucket").items()}
-    assert (buckets["1e-06"], buckets["2e-06"], buckets["0.0002"], buckets["+Inf"]) == (1, 2, 3, 3)
-    assert host.samples("ironlane_latency_seconds_count") == {("feed-handler", "wire_to_book"): 3}
+    buckets = host.samples("ironlane_latency_seconds_bucket", "le")
+    assert [buckets[(le,)] for le in ("1e-06", "2e-06", "0.0002", "+Inf")] == [1, 2, 3, 3]
+    assert host.samples("ironlane_latency_seconds_count", "role", "stage") == {("feed-handler", "wire_to_book"): 3}
     (total,) = host.samples("ironlane_latency_seconds_sum").values()
     assert total == pytest.approx(152_400e-9)

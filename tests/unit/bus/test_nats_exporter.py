@@ -160,7 +160,7 @@ def test_serving_and_a_port_that_is_taken(monitor: Any) -> None:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        base = f"http://127.0.0.1:{server.server_port}"
+        base = f"http://127.0.0.1:{server.server_address[1]}"
         with urllib.request.urlopen(f"{base}/metrics", timeout=5) as answer:
             assert answer.headers["Content-Type"] == nats_exporter.CONTENT_TYPE
             assert b"nats_up 1" in answer.read()

@@ -174,16 +174,16 @@ def test_inhibitions_name_alerts_that_exist() -> None:
                 assert set(value.split('"')[1].split("|")) <= known, matcher
 
 
-def test_objects_of_the_chart_s_kinds_wait_for_it(recorded: Recording) -> None:
-    release = recorded.named("watch-prometheus")
-    kinds = [each for each in recorded.resources if each.type.startswith("kubernetes:monitoring.coreos.com")]
-    assert len(kinds) == 4 + 3 + 1
-    assert all(recorded.waits_for(each, release) for each in kinds)
-
-
 def release_of(recorded: Recording) -> Any:
     (release,) = recorded.of_type("kubernetes:helm.sh/v3:Release")
     return release
+
+
+def test_objects_of_the_chart_s_kinds_wait_for_it(recorded: Recording) -> None:
+    release = release_of(recorded)
+    kinds = [each for each in recorded.resources if each.type.startswith("kubernetes:monitoring.coreos.com")]
+    assert len(kinds) == 4 + 3 + 1
+    assert all(recorded.waits_for(each, release) for each in kinds)
 
 
 def test_alertmanager_may_publish_before_it_starts_and_nothing_else(recorded: Recording) -> None:

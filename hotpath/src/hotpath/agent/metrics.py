@@ -107,8 +107,8 @@ class _HostCollector(Collector):
                     started.add_metric([role], status["started_wall_ns"] / NS_PER_S)
             for stage, snapshot in self._observer.latency(role).items():
                 latency.add_metric([role, stage], _latency_buckets(snapshot), snapshot.sum / NS_PER_S)
-        for gate in own.gates:
-            gates.add_metric([AGENT, gate["name"]], float(gate["ok"]))
+        for own_gate in own.gates:
+            gates.add_metric([AGENT, own_gate["name"]], float(own_gate["ok"]))
         ready.add_metric([AGENT], float(all(gate["ok"] for gate in own.gates)))
         yield from (ready, gates, beat, started, epoch, events, levels, latency)
 
