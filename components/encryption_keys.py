@@ -20,6 +20,7 @@ class KeyUse(StrEnum):
     CACHE = "cache"
     LOGS = "logs"
     IMAGES = "images"
+    ALERTS = "alerts"
 
 
 class EncryptionKeysArgs(BaseModel):
@@ -81,6 +82,17 @@ def _policy(args: EncryptionKeysArgs, use: KeyUse) -> dict[str, object]:
                 "Action": use_actions,
                 "Resource": "*",
                 "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": group}},
+            }
+        )
+    if use is KeyUse.ALERTS:
+        statements.append(
+            {
+                "Sid": "AlarmsOfCloudWatch",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
             }
         )
     if use is KeyUse.EBS:

@@ -17,10 +17,12 @@ from components.control_plane.database import Database, DatabaseArgs
 from components.control_plane.eks_cluster import EksCluster, EksClusterArgs
 from components.control_plane.image_repositories import ImageRepositories, ImageRepositoriesArgs
 from components.control_plane.kubernetes_provider import ClusterAccess, kubernetes_provider
-from components.control_plane.network_policy import party_cidrs
+from components.control_plane.network_policy import NAME_LABEL, party_cidrs
 from components.control_plane.platform import Platform, PlatformArgs
-from components.control_plane.pod_flows import Program
+from components.control_plane.pod_flows import NAMESPACES, Program
+from components.control_plane.pools import POOL_LABEL
 from components.control_plane.programs import REPOSITORIES
+from components.control_plane.storage_class import STORAGE_CLASS
 from components.control_plane.workloads import oms, reference_data, reporting
 from components.control_plane.workloads.context import WorkloadContext
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
@@ -38,10 +40,10 @@ from components.hot_path.units import HostNetwork
 from components.network.address_plan import Tier, subnet_cidr
 from components.network.flows import NATS_CLIENT, Party, allowed_flows
 from components.network.vpc import Network, NetworkArgs
+from components.observability.observability import Observability, ObservabilityArgs
+from components.observability.scrape_targets import OMS_JOB, HotHost, PodTarget
 from stacks.cloud_settings import CloudSettings
 from stacks.stack_file import SettingsError
-
-BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
 
 BUS_HOST = 10  # of each bus subnet: the first addresses are AWS's own
 CACHE_USERS = (Program.RISK_ENGINE, Program.ADMIN)
@@ -108,8 +110,11 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
         ),
         with_provider,
     )
+    on_cluster = with_provider
     if settings.platform.placed:
-        place(settings, keys, cluster, workload_context(settings, keys, cluster, database, cache, images), provider)
+        context = workload_context(settings, keys, cluster, database, cache, images)
+        on_cluster = place(settings, keys, cluster, context, provider)
+    Observability("observability", observability_args(settings, keys, cluster, hosts), on_cluster)
     # a changed digest: the rollout has to bring that host up to date
     pulumi.export(
         "host_specifications",
@@ -432,8 +437,8 @@ def place(
     cluster: EksCluster,
     context: WorkloadContext,
     provider: aws.Provider,
-) -> None:
-    """The objects on the cluster, once its nodes and add-ons are there."""
+) -> pulumi.ResourceOptions:
+    """The objects on the cluster, once its nodes and add-ons are there; returns the options of everything on it."""
     kubernetes = kubernetes_provider(
         "kubernetes",
         ClusterAccess(
@@ -441,6 +446,7 @@ def place(
         ),
         pulumi.ResourceOptions(parent=cluster),
     )
+    on_cluster = pulumi.ResourceOptions(providers={"aws": provider, "kubernetes": kubernetes}, depends_on=cluster.ready)
     Platform(
         "platform",
         PlatformArgs(
@@ -450,5 +456,39 @@ def place(
             sizes=settings.platform.sizes,
             context=context,
         ),
-        pulumi.ResourceOptions(providers={"aws": provider, "kubernetes": kubernetes}, depends_on=cluster.ready),
+        on_cluster,
+    )
+    return on_cluster
+
+
+def observability_args(
+    settings: CloudSettings, keys: EncryptionKeys, cluster: EksCluster, hosts: HotPathHosts
+) -> ObservabilityArgs:
+    vpc_cidr, zones = settings.network.vpc_cidr, range(len(settings.aws.zones))
+    return ObservabilityArgs(
+        environment=settings.environment,
+        region=settings.aws.region,
+        account_id=settings.aws.account_id,
+        cluster_name=cluster.name,
+        control_plane_cidrs=tuple(subnet_cidr(vpc_cidr, Tier.EKS_CONTROL_PLANE, zone) for zone in zones),
+        alerts_key_arn=keys.arns[KeyUse.ALERTS],
+        images_key_arn=keys.arns[KeyUse.IMAGES],
+        storage_class=STORAGE_CLASS,
+        pool_label=POOL_LABEL,
+        hot_hosts=tuple(
+            HotHost(name=host.name, address=host.private_ip, duty=host.role) for host in hosts.hosts.values()
+        ),
+        bus_hosts=(),
+        pods=(
+            PodTarget(
+                job=OMS_JOB,
+                namespace=NAMESPACES[Program.OMS].value,
+                labels={NAME_LABEL: Program.OMS.value},
+                port="http",
+            ),
+        ),
+        flows=allowed_flows(settings.network.venue),
+        settings=settings.observability,
+        placed=settings.platform.placed,
+        protect=settings.protected,
     )

@@ -25,6 +25,7 @@ from components.hot_path.hosts import CpuOptions
 from components.hot_path.launch_rules import is_metal
 from components.latency_budget import LatencyBudget, role_budgets
 from components.network.flows import VenuePorts
+from components.observability.settings import ObservabilitySettings
 from stacks.stack_file import Settings, SettingsError, read_stack_file, validate
 from stacks.trading_settings import TradingSettings
 
@@ -195,6 +196,7 @@ class CloudSettings(Settings):
     eks: EksSettings
     rehearsal: Annotated[bool, BeforeValidator(_flag)] = False
     platform: PlatformSettings
+    observability: ObservabilitySettings
 
     @property
     def protected(self) -> bool:

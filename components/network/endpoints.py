@@ -23,6 +23,7 @@ INTERFACE_SERVICES = (
     "logs",
     "monitoring",
     "secretsmanager",
+    "sns",  # Alertmanager
     "ssm",
     "ssmmessages",
     "sts",

@@ -63,6 +63,7 @@ class Cluster:
         )
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * size
         self.urls = tuple(f"nats://127.0.0.1:{port}" for port in self.client_ports)
+        self.monitors = tuple(f"http://127.0.0.1:{port}" for port in self._monitor_ports)
         self._write()
 
     def _write(self) -> None:

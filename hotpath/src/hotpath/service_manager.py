@@ -75,8 +75,8 @@ class ServiceManager:
 class LoopReport:
     """Says READY after the first stretch of the loop, and feeds the watchdog while every heartbeat moves on.
 
-    `heartbeats`: one per hot loop that this process turns; a single one that stands still starves the watchdog, whatever
-    the Python edge does meanwhile.
+    `heartbeats`: one per hot loop that this process turns; a single one that stands still starves the watchdog,
+    whatever the Python edge does meanwhile.
     """
 
     def __init__(self, manager: ServiceManager, heartbeats: Sequence[Heartbeat]) -> None:

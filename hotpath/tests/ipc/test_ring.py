@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotpath.ipc.idle import IdleStrategy
-from hotpath.ipc.ring import ConsumerState, RingConsumer, RingProducer
-from hotpath.ipc.segment import ProducerState, SegmentError, remove_segments
+from hotpath.ipc.ring import ConsumerState, RingConsumer, RingGauge, RingProducer
+from hotpath.ipc.segment import ProducerState, SegmentError, SegmentMissing, remove_segments
 
 Start = Callable[..., subprocess.Popen[str]]
 Eventually = Callable[..., None]
@@ -74,6 +74,37 @@ def test_is_a_bounded_queue(capacity: int, steps: list[str]) -> None:
             assert producer.refused == refused
     finally:
         remove_segments(name)
+
+
+@pytest.mark.parametrize("laps", [0, 1, 3])
+def test_a_gauge_counts_what_is_unread_and_takes_nobody_s_place(prefix: str, laps: int) -> None:
+    producer = RingProducer(prefix, "ring.x", 64, 8)
+    consumer = RingConsumer(prefix, "ring.x", 64)
+    for number in range(8 * laps + 5):
+        assert producer.publish_bytes(message(number))
+        assert consumer.poll_bytes() is not None
+    gauge = RingGauge(prefix, "ring.x")
+    assert (gauge.capacity, gauge.unread) == (8, 0)
+    for number in range(8):
+        assert gauge.unread == number == producer.unread
+        assert producer.publish_bytes(message(number))
+    assert not producer.publish_bytes(message(8))
+    assert gauge.unread == 8
+    assert consumer.poll_bytes() is not None
+    assert gauge.unread == 7
+    assert producer.consumer_liveness() is ConsumerState.ALIVE
+
+
+def test_a_gauge_follows_the_ring_to_its_successor(prefix: str) -> None:
+    with pytest.raises(SegmentMissing):
+        RingGauge(prefix, "ring.x")
+    first = RingProducer(prefix, "ring.x", 64, 8)
+    gauge = RingGauge(prefix, "ring.x")
+    assert first.publish_bytes(message(0))
+    assert not gauge.reattach()
+    RingProducer(prefix, "ring.x", 64, 16, 2)
+    assert gauge.reattach()
+    assert (gauge.capacity, gauge.unread) == (16, 0)
 
 
 def test_sequence_is_whole_across_processes(prefix: str, start_child: Start) -> None:

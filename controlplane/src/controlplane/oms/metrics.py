@@ -48,7 +48,12 @@ class OmsCollector(Collector):
         yield GaugeMetricFamily(f"{_PREFIX}_last_batch_seconds", "Length of the last transaction", state.last_batch_s)
         yield self._by_source("applied_sequence", "Last event applied without a gap", "applied_sequence")
         yield self._by_source("held_events", "Events held back behind a gap", "held")
-        yield self._by_source("position_mismatches", "Fills after which positions differed", "position_mismatches")
+        mismatches = CounterMetricFamily(
+            f"{_PREFIX}_position_mismatches", "Fills after which the positions differed", labels=["host", "role"]
+        )
+        for source in state.sources:
+            mismatches.add_metric([source["host"], source["role"]], source["position_mismatches"])
+        yield mismatches
         ready = GaugeMetricFamily(f"{_PREFIX}_gate", "1 when the gate is open", labels=["gate"])
         for gate in gates(state, bus, self._limits, time.monotonic()):
             ready.add_metric([gate.name], int(gate.ok))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hotpath.ipc.histogram import HistogramReader, HistogramSnapshot
 from hotpath.ipc.layouts import (
@@ -13,12 +13,23 @@ from hotpath.ipc.layouts import (
     decode_book_event,
     decode_position_block,
 )
+from hotpath.ipc.ring import RingGauge
 from hotpath.ipc.segment import SegmentError, WrongInstrument
 from hotpath.ipc.seqlock import SeqlockReader
 from hotpath.ipc.status import StatusReader
 
 if TYPE_CHECKING:  # typed dict of the stub, absent from the compiled module
     from hotpath.ipc.status import RoleStatus
+
+
+RINGS: Final = ("ring.book", "ring.intents", "ring.orders")
+
+
+class RingFill(NamedTuple):
+    """Messages that wait in a ring, and how many it can hold."""
+
+    unread: int
+    capacity: int
 
 
 class Observer:
@@ -31,6 +42,7 @@ class Observer:
         self.roles = tuple(roles)
         self._status: dict[str, StatusReader] = {}
         self._latency: dict[str, HistogramReader] = {}
+        self._rings: dict[str, RingGauge] = {}
         self._position: SeqlockReader | None = None
         self._top: SeqlockReader | None = None
 
@@ -57,6 +69,20 @@ class Observer:
         except SegmentError:
             self._latency.pop(role, None)
             return {}
+
+    def rings(self) -> dict[str, RingFill]:
+        """How full each ring is, by name without the prefix `ring.`."""
+        found = {}
+        for name in RINGS:
+            try:
+                gauge = self._rings.get(name)
+                if gauge is None:
+                    gauge = self._rings[name] = RingGauge(self._prefix, name)
+                gauge.reattach()
+                found[name.removeprefix("ring.")] = RingFill(gauge.unread, gauge.capacity)
+            except SegmentError:
+                self._rings.pop(name, None)
+        return found
 
     def position(self) -> PositionBlock | None:
         """The router's position block, or None when there is none."""

@@ -72,6 +72,7 @@ class Agent:
         self._telemetry = Telemetry(
             self._observer, self._bus, runtime.host, runtime.environment, settings.instrument.symbol
         )
+        self._exposition = metrics.exposition(self._observer, self.view)
         self._status = StatusWriter(runtime.shm_prefix, ROLE, gates=GATES, counters=COUNTERS)
         self._status.enter(RoleState.STARTING)
 
@@ -92,7 +93,7 @@ class Agent:
         ]
 
     def figures(self) -> dict[str, int]:
-        """Counters for the status block and /metrics."""
+        """Counters for the status block."""
         return {
             "events_read": self._journal.read,
             "events_acknowledged": self._journal.acknowledged,
@@ -104,6 +105,21 @@ class Agent:
             "commands_refused": sum(self._commands.gate.refused.values()),
             "telemetry_published": self._telemetry.published,
         }
+
+    def view(self) -> metrics.AgentView:
+        """The agent's part of /metrics."""
+        figures = self.figures()
+        journal = {"read": figures.pop("events_read"), "acknowledged": figures.pop("events_acknowledged")}
+        return metrics.AgentView(
+            gates=self.gates(),
+            events=figures,
+            journal={"written": self._journal.written(), **journal},
+            control=self._control.state,
+        )
+
+    def exposition(self) -> bytes:
+        """/metrics as text."""
+        return self._exposition()
 
     def about(self) -> dict[str, Any]:
         """The agent's part of /status."""
@@ -127,7 +143,7 @@ class Agent:
         runtime = self._settings.runtime
         self._bus.start()
         await self._bus.subscribe(Subjects(runtime.environment).commands_for(runtime.host), self._on_command)
-        app = http.build(self._observer, self.gates, self.about, metrics.exposition(self._observer, self.figures))
+        app = http.build(self._observer, self.gates, self.about, self.exposition)
         server = uvicorn.Server(
             uvicorn.Config(app, host=self._settings.http.host, port=self._settings.http.port, log_level="warning",
                            access_log=False, lifespan="off")

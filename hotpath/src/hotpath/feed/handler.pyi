@@ -3,6 +3,7 @@ from hotpath.ipc.status import StatusWriter
 
 ROLE: str
 GATES: tuple[str, ...]
+LATENCIES: tuple[str, ...]
 DEFAULT_BATCH: int
 COUNTERS: tuple[str, ...]
 

@@ -47,6 +47,8 @@ COUNTERS = (
     + OWN_COUNTERS
 )
 
+LATENCIES = ("wire_to_book",)
+
 DEFAULT_BATCH = 64                # datagrams of a line per pass
 
 cdef enum:
@@ -92,7 +94,7 @@ cdef class FeedHandler:
         self.ring = RingProducer(runtime.shm_prefix, "ring.book", sizeof(BookEvent), RING_CAPACITY,
                                  symbol=instrument.symbol)
         self.top = SeqlockWriter(runtime.shm_prefix, "top", sizeof(BookEvent), symbol=instrument.symbol)
-        self.histogram = HistogramWriter(runtime.shm_prefix, f"latency.{ROLE}", ("wire_to_book",))
+        self.histogram = HistogramWriter(runtime.shm_prefix, f"latency.{ROLE}", LATENCIES)
         self.status = StatusWriter(runtime.shm_prefix, ROLE, 0, GATES, COUNTERS)
         self.publisher = BookPublisher(self.builder, self.ring, self.top, self.histogram)
         self.stale_reason = STALE_NO_SESSION

@@ -156,3 +156,10 @@ cdef class RingConsumer:
         return self.segment.header.epoch
 
     cdef object _bind(self, Segment segment, str start)
+
+@cython.final
+cdef class RingGauge:
+    """RingGauge(shm_prefix, name): looks at a ring from beside it, as neither producer nor consumer."""
+    cdef readonly Segment segment
+    cdef readonly str shm_prefix
+    cdef readonly str name

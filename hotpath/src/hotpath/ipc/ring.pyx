@@ -1,6 +1,7 @@
 import time
 from enum import IntEnum
 
+cimport cython
 from libc.stdint cimport UINT64_MAX, int32_t, uint32_t
 from libc.string cimport memcpy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -328,6 +329,44 @@ cdef class RingConsumer:
     @property
     def is_superseded(self) -> bool:
         return self.superseded()
+
+
+cdef class RingGauge:
+    def __init__(self, str shm_prefix, str name) -> None:
+        self.shm_prefix = shm_prefix
+        self.name = name
+        self.segment = attach_segment(shm_prefix, name, KIND_RING, 0, False)
+
+    def reattach(self) -> bool:
+        """Moves to the ring that superseded this one; False = there is none yet."""
+        cdef Segment segment = attach_successor(self.segment, self.shm_prefix, self.name, KIND_RING, 0, False)
+        if segment is None:
+            return False
+        self.segment = segment
+        return True
+
+    @property
+    def capacity(self) -> int:
+        return self.segment.header.capacity
+
+    @property
+    def unread(self) -> int:
+        """Messages published and not released, at most `capacity`. A moving ring makes it a moment's estimate."""
+        cdef uint64_t capacity = self.segment.header.capacity
+        cdef size_t stride = _stride_of(self.segment.header.slot_size)
+        cdef char *slots = self.segment.base + SEGMENT_DATA_OFFSET
+        cdef uint64_t head = load_acquire_u64(<uint64_t *>(self.segment.base + RING_HEAD_OFFSET))
+        cdef uint64_t there = 0
+        cdef uint64_t beyond = capacity + 1
+        cdef uint64_t middle
+        # published in order, so a message that is there has all earlier ones before it
+        while beyond - there > 1:
+            middle = there + (beyond - there) // 2
+            if _word_of(slots, stride, capacity, head + middle - 1) >= head + middle:
+                there = middle
+            else:
+                beyond = middle
+        return there
 
 
 cdef _take_place(Segment segment, uint64_t *consumer_id, uint64_t identity):

@@ -5,6 +5,7 @@ from hotpath.strategy.base import Strategy
 
 ROLE: str
 GATES: tuple[str, ...]
+LATENCIES: tuple[str, ...]
 COUNTERS: tuple[str, ...]
 
 class StrategyRunner:

@@ -27,6 +27,7 @@ STRATEGY_COUNTERS = ("book_events", "order_events", "intents", "outbox_full", "t
 OWN_COUNTERS = ("book_conflated", "intent_ring_full_passes", "book_ring_attached", "order_ring_attached",
                 "stale_events_skipped", "open_orders", "position", "cash", "marked_pnl", "router_epoch")
 COUNTERS = STRATEGY_COUNTERS + OWN_COUNTERS
+LATENCIES = ("book_to_intent",)
 STATES = ("none", "pending new", "live", "pending replace", "pending cancel", "filled", "canceled", "rejected", "replaced",
           "unknown", "refused")
 
@@ -53,7 +54,7 @@ cdef class StrategyRunner:
         self._position_epoch = -1       # order entry stays closed until the router's block has told the position
         self.timer_ns = config.timer_ms * 1_000_000
         self.status = StatusWriter(prefix, ROLE, strategy.strategy_epoch, GATES, COUNTERS)
-        self.histogram = HistogramWriter(prefix, f"latency.{ROLE}", ("book_to_intent",), strategy.strategy_epoch)
+        self.histogram = HistogramWriter(prefix, f"latency.{ROLE}", LATENCIES, strategy.strategy_epoch)
         self.intents = RingProducer(prefix, "ring.intents", sizeof(Intent), RING_CAPACITY, strategy.strategy_epoch,
                                     self.symbol)
 

@@ -1,0 +1,1 @@
+"""Prometheus, alerts and dashboards of the cloud environments, on Kubernetes."""

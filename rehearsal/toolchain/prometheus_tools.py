@@ -1,0 +1,75 @@
+"""Programs of Prometheus that the slow tests run, each built once from Go modules that go.mod and go.sum pin.
+
+    promtool = prometheus_tools.ensure(layout, PROMTOOL, log.run, log.say, os.environ)
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.paths import Layout
+from rehearsal.toolchain.pulumi_cli import Runner, go_environment
+from rehearsal.toolchain.versions import GO_OLDEST, parse_version
+
+
+class NoGoError(RuntimeError):
+    """There is no Go on PATH to build with."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """name: of the folder below `go/` and of the executable. cost: processor time of a first build, measured."""
+
+    name: str
+    package: str
+    cost: str
+    tags: tuple[str, ...] = ()
+
+
+PROMTOOL = Tool(
+    "promtool",
+    "github.com/prometheus/prometheus/cmd/promtool",
+    "2 minutes of processor time",
+    tags=("remove_all_sd",),  # service discovery of every cloud: half the build, no use to a rule test
+)
+NODE_EXPORTER = Tool("node_exporter", "github.com/prometheus/node_exporter", "15 seconds of processor time")
+
+
+def ensure(layout: Layout, tool: Tool, run: Runner, say: Callable[[str], None], env: Mapping[str, str]) -> Path:
+    """The executable, built when there is none for these pins. Raises NoGoError, and what `run` raises."""
+    module = layout.root / "rehearsal" / "toolchain" / "go" / tool.name
+    target = layout.toolchain_bin / tool.name
+    pins = target.with_name(f".{tool.name}.sum")
+    wanted = (module / "go.mod").read_text() + (module / "go.sum").read_text()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(target.with_name(f".{tool.name}.lock")):
+        if target.exists() and pins.exists() and pins.read_text() == wanted:
+            return target
+        go = shutil.which("go", path=env.get("PATH"))
+        if go is None:
+            raise NoGoError(f"no Go on PATH to build {tool.name} with ({tool.cost})")
+        version = parse_version(run([go, "env", "GOVERSION"], env={**env, "GOTOOLCHAIN": "local"}, timeout=20))
+        go_env = go_environment(version or GO_OLDEST, env)
+        say(f"building {tool.name}: {tool.cost}, once")
+        draft = target.with_name(f".{tool.name}.{os.getpid()}")
+        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w"]
+        tags = ["-tags", ",".join(tool.tags)] if tool.tags else []
+        run([go, "build", *flags, *tags, "-o", str(draft), tool.package], cwd=module, env=go_env, timeout=3600)
+        draft.replace(target)
+        pins.write_text(wanted)
+    return target
+
+
+@contextmanager
+def _only_one(lock: Path) -> Iterator[None]:
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
