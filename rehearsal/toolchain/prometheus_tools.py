@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.paths import Layout
-from rehearsal.toolchain.pulumi_cli import Runner, go_environment
-from rehearsal.toolchain.versions import GO_OLDEST, parse_version
+from rehearsal.toolchain.go_program import Runner, found_go, module_folder
 
 
 class NoGoError(RuntimeError):
@@ -45,7 +44,7 @@ NODE_EXPORTER = Tool("node_exporter", "github.com/prometheus/node_exporter", "15
 
 def ensure(layout: Layout, tool: Tool, run: Runner, say: Callable[[str], None], env: Mapping[str, str]) -> Path:
     """The executable, built when there is none for these pins. Raises NoGoError, and what `run` raises."""
-    module = layout.root / "rehearsal" / "toolchain" / "go" / tool.name
+    module = module_folder(layout, tool.name)
     target = layout.toolchain_bin / tool.name
     pins = target.with_name(f".{tool.name}.sum")
     wanted = (module / "go.mod").read_text() + (module / "go.sum").read_text()
@@ -53,11 +52,9 @@ def ensure(layout: Layout, tool: Tool, run: Runner, say: Callable[[str], None], 
     with _only_one(target.with_name(f".{tool.name}.lock")):
         if target.exists() and pins.exists() and pins.read_text() == wanted:
             return target
-        go = shutil.which("go", path=env.get("PATH"))
-        if go is None:
+        if shutil.which("go", path=env.get("PATH")) is None:
             raise NoGoError(f"no Go on PATH to build {tool.name} with ({tool.cost})")
-        version = parse_version(run([go, "env", "GOVERSION"], env={**env, "GOTOOLCHAIN": "local"}, timeout=20))
-        go_env = go_environment(version or GO_OLDEST, env)
+        go, go_env = found_go(run, env)
         say(f"building {tool.name}: {tool.cost}, once")
         draft = target.with_name(f".{tool.name}.{os.getpid()}")
         flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w"]
