@@ -72,6 +72,13 @@ class HotPathSettings(Settings):
     hosts: Annotated[tuple[Host, ...], BeforeValidator(_sequence)]
     deploy_public_key: str = Field(pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( .*)?$", description="of the rollout's key")
     tuning: HostTuning = HostTuning()
+    latency: dict[str, LatencyBudget] = Field(default_factory=dict, description="of roles, where not the usual one")
+
+    @field_validator("latency")
+    @classmethod
+    def _kept_there(cls, latency: dict[str, LatencyBudget]) -> dict[str, LatencyBudget]:
+        role_budgets(latency)
+        return latency
 
     def specification(self, host: Host) -> HostSpecification:
         """What that host must be."""
@@ -153,13 +160,6 @@ class BusSettings(Settings):
     load: Load
     limits: Limits = Limits()
     host_keys: dict[str, str] = Field(default_factory=dict)
-    latency: dict[str, LatencyBudget] = Field(default_factory=dict, description="of roles, where not the usual one")
-
-    @field_validator("latency")
-    @classmethod
-    def _kept_there(cls, latency: dict[str, LatencyBudget]) -> dict[str, LatencyBudget]:
-        role_budgets(latency)
-        return latency
 
 
 class EksSettings(Settings):

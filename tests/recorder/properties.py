@@ -78,13 +78,18 @@ class Reader:
         if signature == _SECRET:
             self.secret.add(at)
             value = self._value(struct.fields["value"], at)
-            self.hidden |= {text for _, text in texts(value)}
+            self.hidden |= {text for path, text in texts(value) if not _is_address(at, path)}
             return value
         if signature == _RESOURCE:
             return struct.fields["urn"].string_value
         if signature in _ASSETS:
-            return rpc.deserialize_properties(struct)
+            return {key: field.string_value for key, field in struct.fields.items() if key != _SIGNATURE}
         return self.properties(struct, at)
+
+
+def _is_address(at: str, path: str) -> bool:
+    """Of a connection to a host, all of which the SDK wraps as a secret, what is none."""
+    return at == "connection" and path.rpartition(".")[2] in ("host", "user", "hostKey")
 
 
 def secret(value: str) -> dict[str, str]:

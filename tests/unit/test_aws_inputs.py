@@ -50,7 +50,7 @@ def refused(make: Make) -> str:
                 scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
                 taints=[{"key": "k", "effect": "NoSchedule"}],
             ),
-            "taints[0].effect: 'NoSchedule' is no taintEffect",
+            "taints[0].effect: 'NoSchedule' is no TaintEffect",
         ),
         # patterns
         (lambda: _cluster(name="iron lane"), "name: 'iron lane' does not match ^[0-9A-Za-z]"),

@@ -16,7 +16,7 @@ ARGS: dict[str, Any] = {
     "users": (CacheUser(name="risk-engine"), CacheUser(name="admin")),
     "subnet_ids": ("subnet-a", "subnet-b", "subnet-c"),
     "security_group_id": "sg-cache",
-    "kms_key_arn": "arn:key/cache",
+    "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/cache",
     "protect": True,
 }
 
@@ -31,7 +31,10 @@ def test_it_is_encrypted_and_survives_a_zone(recording: Recording) -> None:
     inputs = group.inputs
     assert group.protect
     assert (inputs["engine"], inputs["multiAzEnabled"], inputs["automaticFailoverEnabled"]) == ("valkey", True, True)
-    assert (inputs["atRestEncryptionEnabled"], inputs["kmsKeyId"]) == (True, "arn:key/cache")
+    assert (inputs["atRestEncryptionEnabled"], inputs["kmsKeyId"]) == (
+        True,
+        "arn:aws:kms:us-east-1:111122223333:key/cache",
+    )
     assert (inputs["transitEncryptionEnabled"], inputs["transitEncryptionMode"]) == (True, "required")
 
 

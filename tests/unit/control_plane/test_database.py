@@ -18,8 +18,8 @@ ARGS: dict[str, Any] = {
     "settings": DatabaseSettings(**SETTINGS),
     "subnet_ids": ("subnet-a", "subnet-b", "subnet-c"),
     "security_group_id": "sg-db",
-    "kms_key_arn": "arn:key/database",
-    "logs_key_arn": "arn:key/logs",
+    "kms_key_arn": "arn:aws:kms:us-east-1:111122223333:key/database",
+    "logs_key_arn": "arn:aws:kms:us-east-1:111122223333:key/logs",
     "protect": True,
 }
 
@@ -46,9 +46,9 @@ def test_everything_at_rest_is_under_our_keys() -> None:
     (instance,) = recording.of_type("aws:rds/instance:Instance")
     assert instance.inputs["storageEncrypted"] is True
     for key in ("kmsKeyId", "masterUserSecretKmsKeyId", "performanceInsightsKmsKeyId"):
-        assert instance.inputs[key] == "arn:key/database", key
+        assert instance.inputs[key] == "arn:aws:kms:us-east-1:111122223333:key/database", key
     groups = recording.of_type("aws:cloudwatch/logGroup:LogGroup")
-    assert {group.inputs["kmsKeyId"] for group in groups} == {"arn:key/logs"}
+    assert {group.inputs["kmsKeyId"] for group in groups} == {"arn:aws:kms:us-east-1:111122223333:key/logs"}
     exported = {f"/aws/rds/instance/ironlane-prod/{each}" for each in instance.inputs["enabledCloudwatchLogsExports"]}
     assert {group.inputs["name"] for group in groups} == exported
     assert all(recording.waits_for(instance, group) for group in groups)

@@ -21,9 +21,9 @@ ARGS: dict[str, Any] = {
     "node_subnet_ids": ("subnet-n-a", "subnet-n-b", "subnet-n-c"),
     "control_plane_security_group_id": "sg-cp",
     "node_security_group_id": "sg-nodes",
-    "secrets_key_arn": "arn:key/eks",
-    "volume_key_arn": "arn:key/ebs",
-    "logs_key_arn": "arn:key/logs",
+    "secrets_key_arn": "arn:aws:kms:us-east-1:111122223333:key/eks",
+    "volume_key_arn": "arn:aws:kms:us-east-1:111122223333:key/ebs",
+    "logs_key_arn": "arn:aws:kms:us-east-1:111122223333:key/logs",
     "administrators": ("arn:aws:iam::111122223333:role/platform-admin",),
     "viewers": ("arn:aws:iam::111122223333:role/developers",),
     "addons": AddonVersions(
@@ -56,7 +56,7 @@ def test_the_api_is_private_and_secrets_are_encrypted(prod: Recording) -> None:
     network = cluster.inputs["vpcConfig"]
     assert network["endpointPrivateAccess"] is True
     assert network["endpointPublicAccess"] is False
-    assert cluster.inputs["encryptionConfig"]["provider"] == {"keyArn": "arn:key/eks"}
+    assert cluster.inputs["encryptionConfig"]["provider"] == {"keyArn": "arn:aws:kms:us-east-1:111122223333:key/eks"}
     assert cluster.protect
     assert cluster.inputs["deletionProtection"] is True
 
@@ -66,7 +66,7 @@ def test_all_five_logs_go_to_an_encrypted_group_that_is_there_first(prod: Record
     (group,) = prod.of_type("aws:cloudwatch/logGroup:LogGroup")
     assert set(cluster.inputs["enabledClusterLogTypes"]) == set(LOG_TYPES)
     assert len(LOG_TYPES) == 5
-    assert group.inputs["kmsKeyId"] == "arn:key/logs"
+    assert group.inputs["kmsKeyId"] == "arn:aws:kms:us-east-1:111122223333:key/logs"
     assert group.inputs["name"] == "/aws/eks/ironlane-prod/cluster"
     assert prod.waits_for(cluster, group)
 

@@ -39,7 +39,9 @@ ARGS: dict[str, Any] = {
     "replicas": 2,
     "config": {"config.json": "{}"},
     "cidrs": party_cidrs("10.40.0.0/16", 3, ["203.0.113.0/28"]),
-    "aws": (Statement(actions=("rds-db:connect",), resources=("arn:aws:rds-db:us-east-1:1:dbuser:db-X/oms",)),),
+    "aws": (
+        Statement(actions=("rds-db:connect",), resources=("arn:aws:rds-db:us-east-1:111122223333:dbuser:db-X/oms",)),
+    ),
     "cluster_name": "ironlane-prod",
 }
 

@@ -51,7 +51,7 @@ def exposed(recording: Recording) -> list[str]:
 
 def changed(recording: Recording, name: str, **inputs: Any) -> Recording:
     """As if the program had registered that resource with these inputs."""
-    assert recording.named(name)
+    assert any(each.name == name for each in recording.resources)
     resources = tuple(
         dataclasses.replace(each, inputs={**each.inputs, **inputs}) if each.name == name else each
         for each in recording.resources

@@ -212,7 +212,7 @@ def test_every_topic_is_encrypted_and_somebody_hears_of_both_severities(recorded
         "arn:aws:kms:::alerts"
     }
     subscribed = {
-        (each.inputs["protocol"], each.inputs["topic"].rsplit(":", 1)[-1])
+        (each.inputs["protocol"], each.inputs["topic"].rpartition("/")[2])
         for each in recorded.of_type("aws:sns/topicSubscription:TopicSubscription")
     }
     assert subscribed == {("https", "watch-alerts-critical"), ("email", "watch-alerts-warning")}
