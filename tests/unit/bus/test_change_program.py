@@ -124,7 +124,7 @@ class Machine:
             "monitor": f"http://127.0.0.1:{self.monitor.server_port}",
             "peers": dict.fromkeys(PEERS, f"127.0.0.1:{self.monitor.server_port}"),
             "stop_s": 1.0,
-            "healthy_s": 0.6,
+            "healthy_s": 0.3,
             **changes,
         }
 
