@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.aws_inputs import models, rules, values
-from tests.recorder.properties import below
+from tests.support.property_paths import below
 
 if TYPE_CHECKING:
     from tests.recorder.recording import Resource  # which itself runs this check

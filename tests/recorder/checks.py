@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from tests.recorder.properties import below, texts
+from tests.recorder.properties import texts
 from tests.recorder.recording import Recording
+from tests.support.property_paths import below
 
 _TELLING = 8  # a shorter secret is found in texts by accident
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from google.protobuf import struct_pb2
@@ -24,11 +24,10 @@ class _Unknown:
     def __eq__(self, other: object) -> bool:
         if other is self:
             return True
-        self._refuse()
-        return None
+        return self._refuse()
 
     def __bool__(self) -> bool:
-        self._refuse()
+        return self._refuse()
 
     def __hash__(self) -> int:
         return id(self)
@@ -95,11 +94,6 @@ def _is_address(at: str, path: str) -> bool:
 def secret(value: str) -> dict[str, str]:
     """A value as a provider answers it when it is secret."""
     return {_SIGNATURE: _SECRET, "value": value}
-
-
-def below(path: str, paths: Iterable[str]) -> bool:
-    """Whether the path is one of those, or inside of one."""
-    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in paths)
 
 
 def texts(value: Any, at: str = "") -> Iterator[tuple[str, str]]:

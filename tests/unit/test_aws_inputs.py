@@ -50,7 +50,11 @@ def refused(make: Make) -> str:
                 scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
                 taints=[{"key": "k", "effect": "NoSchedule"}],
             ),
+<<<<<<< ours
             "taints[0].effect: 'NoSchedule' is no TaintEffect",
+=======
+            "taints[0].effect: 'NoSchedule' is no TaintEffect: NO_SCHEDULE",
+>>>>>>> theirs
         ),
         # patterns
         (lambda: _cluster(name="iron lane"), "name: 'iron lane' does not match ^[0-9A-Za-z]"),
@@ -81,6 +85,7 @@ def refused(make: Make) -> str:
         ),
         (lambda: kms.Key("it", description="x" * 8193), "description: 8193 characters: 0 to 8192 are allowed"),
         (lambda: _rule(from_port=70_000), "fromPort: 70000 is outside of -1 to 65535"),
+        (lambda: _cluster(name=""), "name: 0 characters: 1 to 100 are allowed"),
         # networks
         (
             lambda: ec2.Vpc("it", cidr_block="10.0.0.1/16"),

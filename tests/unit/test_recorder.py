@@ -11,7 +11,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 import pulumi_tls as tls
 import pytest
-from pulumi_aws import cloudwatch, ec2, s3
+from pulumi_aws import ec2, s3
 from pulumi_command import local
 
 from tests.recorder import UNKNOWN, UnknownError, deploy
@@ -173,7 +173,7 @@ def test_an_output_that_nothing_answers_is_an_error() -> None:
 def test_an_output_in_an_f_string_is_an_error() -> None:
     def program() -> None:
         bucket = s3.Bucket("bucket")
-        cloudwatch.LogGroup("group", name=f"/bucket/{bucket.id}")
+        local.Command("show", create=f"echo {bucket.id}")
 
     with pytest.raises(Exception, match="Calling __str__ on an Output"):
         deploy(program)
@@ -307,6 +307,7 @@ def test_configuration_and_settings_end_with_the_run() -> None:
         local.Command("first", create=pulumi.Config().get("left") or "nothing", opts=None)
 
     deploy(program, stack="one")
+    assert pulumi.runtime.get_config("ironlane:left") is None
     assert deploy(reader, stack="two").named("first").inputs["create"] == "nothing"
     assert deploy(program, stack="one").named("first").urn == "urn:pulumi:one::ironlane::command:local:Command::first"
 
