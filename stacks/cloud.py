@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from pulumi_aws import ec2
 
 from components.bus.cluster import LeafHost, NatsCluster, NatsClusterArgs, Place
+from components.bus.exporters import ExporterHost, Exporters, ExportersArgs
 from components.control_plane.admin_ingress import AdminIngress, AdminIngressArgs
 from components.control_plane.cache import Cache, CacheArgs, CacheUser
 from components.control_plane.database import NAME as DATABASE
@@ -24,7 +25,7 @@ from components.control_plane.pools import POOL_LABEL
 from components.control_plane.programs import REPOSITORIES
 from components.control_plane.storage_class import STORAGE_CLASS
 from components.control_plane.workloads import oms, reference_data, reporting
-from components.control_plane.workloads.context import WorkloadContext
+from components.control_plane.workloads.context import BusCredential, WorkloadContext
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
 from components.hot_path.boot_objects import PREFIX, BootObjects, BootObjectsArgs
 from components.hot_path.cloud_init import FILES_TAG, PIN_TAG, cloud_init
@@ -38,10 +39,10 @@ from components.hot_path.rollout import Rollout, RolloutArgs, RolloutHost
 from components.hot_path.rollout_plan import RolloutTarget
 from components.hot_path.units import HostNetwork
 from components.network.address_plan import Tier, subnet_cidr
-from components.network.flows import NATS_CLIENT, Party, allowed_flows
+from components.network.flows import Party, allowed_flows
 from components.network.vpc import Network, NetworkArgs
 from components.observability.observability import Observability, ObservabilityArgs
-from components.observability.scrape_targets import OMS_JOB, HotHost, PodTarget
+from components.observability.scrape_targets import OMS_JOB, BusHost, HotHost, PodTarget
 from stacks.cloud_settings import CloudSettings
 from stacks.stack_file import SettingsError
 
@@ -88,6 +89,11 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
     roll_out(settings, bucket, bundles, hosts, files, with_provider)
     bus = bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider)
     nats = NatsCluster("bus", bus, with_provider)
+    Exporters(
+        "bus-exporters",
+        exporters_args(nats),
+        pulumi.ResourceOptions(depends_on=[*(each.changed for each in nats.servers)]),
+    )
     cluster = EksCluster("eks", eks_args(settings, keys, network), with_provider)
     database = Database("database", database_args(settings, keys, network), with_provider)
     cache = Cache("cache", cache_args(settings, keys, network), with_provider)
@@ -112,14 +118,9 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
     )
     on_cluster = with_provider
     if settings.platform.placed:
-        context = workload_context(settings, keys, cluster, database, cache, images)
+        context = workload_context(settings, keys, cluster, database, cache, images, nats)
         on_cluster = place(settings, keys, cluster, context, provider)
-    Observability("observability", observability_args(settings, keys, cluster, hosts), on_cluster)
-    # a changed digest: the rollout has to bring that host up to date
-    pulumi.export(
-        "host_specifications",
-        {host.name: settings.hot_path.specification(host).digest for host in settings.hot_path.hosts},
-    )
+    Observability("observability", observability_args(settings, keys, cluster, hosts, nats), on_cluster)
     pulumi.export("hot_path_hosts", {name: host.instance_id for name, host in hosts.hosts.items()})
     pulumi.export("bus_urls", list(nats.urls))
     pulumi.export("bus_ca", nats.ca_pem)
@@ -401,6 +402,7 @@ def workload_context(
     database: Database,
     cache: Cache,
     images: ImageRepositories,
+    nats: NatsCluster,
 ) -> WorkloadContext:
     platform = settings.platform
     return WorkloadContext(
@@ -411,7 +413,11 @@ def workload_context(
         repository_urls=dict(images.urls),
         replicas=platform.replicas,
         cidrs=party_cidrs(settings.network.vpc_cidr, len(settings.aws.zones), settings.network.administrator_cidrs),
-        bus_urls=bus_urls(settings),
+        bus_urls=nats.urls,
+        bus_credentials={
+            user: BusCredential(ca=nats.ca_pem, certificate=each.certificate, key=each.key)
+            for user, each in nats.credentials.items()
+        },
         database_address=database.address,
         database_name=DATABASE,
         database_ca_pem=platform.database_ca_pem,
@@ -421,14 +427,6 @@ def workload_context(
         cache_address=cache.address,
         cache_logins={program.value: cache.login_arns(program.value) for program in CACHE_USERS},
     )
-
-
-def bus_urls(settings: CloudSettings) -> tuple[str, ...]:
-    """Where the bus's servers will listen: a fixed address in each of its subnets."""
-    subnets = (
-        IPv4Network(subnet_cidr(settings.network.vpc_cidr, Tier.BUS, zone)) for zone in range(len(settings.aws.zones))
-    )
-    return tuple(f"tls://{subnet[BUS_HOST]}:{NATS_CLIENT}" for subnet in subnets)
 
 
 def place(
@@ -461,8 +459,17 @@ def place(
     return on_cluster
 
 
+def exporters_args(nats: NatsCluster) -> ExportersArgs:
+    return ExportersArgs(
+        hosts=tuple(
+            ExporterHost(name=each.member.name, address=each.member.address, connection=each.connection)
+            for each in nats.servers
+        )
+    )
+
+
 def observability_args(
-    settings: CloudSettings, keys: EncryptionKeys, cluster: EksCluster, hosts: HotPathHosts
+    settings: CloudSettings, keys: EncryptionKeys, cluster: EksCluster, hosts: HotPathHosts, nats: NatsCluster
 ) -> ObservabilityArgs:
     vpc_cidr, zones = settings.network.vpc_cidr, range(len(settings.aws.zones))
     return ObservabilityArgs(
@@ -478,7 +485,7 @@ def observability_args(
         hot_hosts=tuple(
             HotHost(name=host.name, address=host.private_ip, duty=host.role) for host in hosts.hosts.values()
         ),
-        bus_hosts=(),
+        bus_hosts=tuple(BusHost(name=each.member.name, address=each.member.address) for each in nats.servers),
         pods=(
             PodTarget(
                 job=OMS_JOB,

@@ -77,7 +77,7 @@ class Reader:
         if signature == _SECRET:
             self.secret.add(at)
             value = self._value(struct.fields["value"], at)
-            self.hidden |= {text for path, text in texts(value) if not _is_address(at, path)}
+            self.hidden |= {text for path, text in texts(value) if not _is_public(at, path)}
             return value
         if signature == _RESOURCE:
             return struct.fields["urn"].string_value
@@ -86,9 +86,10 @@ class Reader:
         return self.properties(struct, at)
 
 
-def _is_address(at: str, path: str) -> bool:
-    """Of a connection to a host, all of which the SDK wraps as a secret, what is none."""
-    return at == "connection" and path.rpartition(".")[2] in ("host", "user", "hostKey")
+def _is_public(at: str, path: str) -> bool:
+    """What is no secret of a connection to a host, or of a Kubernetes Secret: the SDK wraps both whole."""
+    name = path.rpartition(".")[2]
+    return (at == "connection" and name in ("host", "user", "hostKey")) or (at == "stringData" and name == "crt")
 
 
 def secret(value: str) -> dict[str, str]:

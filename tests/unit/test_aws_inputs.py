@@ -50,11 +50,7 @@ def refused(make: Make) -> str:
                 scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
                 taints=[{"key": "k", "effect": "NoSchedule"}],
             ),
-<<<<<<< ours
-            "taints[0].effect: 'NoSchedule' is no TaintEffect",
-=======
             "taints[0].effect: 'NoSchedule' is no TaintEffect: NO_SCHEDULE",
->>>>>>> theirs
         ),
         # patterns
         (lambda: _cluster(name="iron lane"), "name: 'iron lane' does not match ^[0-9A-Za-z]"),

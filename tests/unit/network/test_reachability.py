@@ -51,11 +51,7 @@ def exposed(recording: Recording) -> list[str]:
 
 def changed(recording: Recording, name: str, type_: str = "", **inputs: Any) -> Recording:
     """As if the program had registered that resource with these inputs."""
-<<<<<<< ours
-    assert any(each.name == name for each in recording.resources)
-=======
     found = recording.named_of(type_, name) if type_ else recording.named(name)
->>>>>>> theirs
     resources = tuple(
         dataclasses.replace(each, inputs={**each.inputs, **inputs}) if each is found else each
         for each in recording.resources
