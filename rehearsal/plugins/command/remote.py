@@ -16,7 +16,7 @@ from typing import Any
 
 from rehearsal.plugins import properties as props
 from rehearsal.plugins.command.inputs import Failure, check_values
-from rehearsal.plugins.command.redact import Redactor
+from rehearsal.plugins.redact import Redactor
 from rehearsal.toolchain.environment import REHEARSAL_RECORD
 
 TYPE = "command:remote:Command"
