@@ -114,8 +114,8 @@ def _tell_bundle(stack: Stack, settings: CloudSettings) -> None:
 
 @contextmanager
 def _cluster(stack: Stack) -> Iterator[Stack]:
-    """A rehearsed stack with its API server, which lives as long as the context; a real stack as it is."""
-    if not stack.rehearsal:
+    """A rehearsed stack with its API server, which lives as long as the context; one that has it, or is real, as it is."""
+    if not stack.rehearsal or stack.cluster is not None:
         yield stack
         return
     stack.checkpoint.unlink(missing_ok=True)  # of a broken rehearsal, whose cluster is gone

@@ -29,7 +29,7 @@ from cli import sbom
 from cli.engine import RUNTIME_LOCK, WIRE_LOCK, EngineError, Wheel, keep, read_manifest
 from cli.paths import Layout
 from cli.sources import digest, file_sha256
-from rehearsal.toolchain.pulumi_cli import Runner
+from rehearsal.toolchain.go_program import Runner
 
 NAME = "ironlane-engine"
 MANIFEST = "bundle"  # its file below the artifacts

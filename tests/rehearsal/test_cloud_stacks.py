@@ -132,7 +132,8 @@ def test_another_instance_type_is_refused_and_the_preview_ends_with_why(
 
 def test_what_another_instance_type_stops_and_replaces_once_it_may(unprotected: Rehearsed) -> None:
     outcome = unprotected.preview(_another_type)
-    assert outcome.replaced == ["hot-path-reservation"]
+    files = {"boot-hot-a-files", "boot-hot-b-files"}  # of the other machine, for the rollout to bring
+    assert set(outcome.replaced) == {"hot-path-reservation", *files, *STEPS}
     assert sorted(unprotected.steps.stopped) == ["hot-path-hot-a", "hot-path-hot-b"]
     assert sorted(outcome.updated) == ["hot-path-hot-a", "hot-path-hot-b"]
     assert (outcome.created, outcome.deleted) == ([], [])
