@@ -114,7 +114,8 @@ def _tell_bundle(stack: Stack, settings: CloudSettings) -> None:
 
 @contextmanager
 def _cluster(stack: Stack) -> Iterator[Stack]:
-    """A rehearsed stack with its API server, which lives as long as the context; one that has it, or is real, as it is."""
+    """A rehearsed stack with its API server, which lives as long as the context; one that has its own as it is, and a
+    real one."""
     if not stack.rehearsal or stack.cluster is not None:
         yield stack
         return
