@@ -129,11 +129,11 @@ def test_a_host_installs_it_from_the_file_alone(built: tuple[Layout, Wheel], fil
     done = host(*wanted)
     assert done.returncode == 0, done.stderr
     home = tmp_path / "root" / "opt" / "ironlane" / "engines" / bundle.sha256
-    shown = subprocess.run([home / "bin" / "hotpath", "1"], capture_output=True, text=True, timeout=30, check=True)
+    shown = subprocess.run([home / "bin" / "hotpath", "1"], capture_output=True, text=True, timeout=120, check=True)
     assert shown.stdout == "20\n"
     listed = subprocess.run(
         [home / "bin" / "python", "-I", "-m", "host_rollout", "--help"],
-        capture_output=True, text=True, timeout=30, check=True,
+        capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "reconcile" in listed.stdout
     assert "installed already, every file as recorded" in host(*wanted).stdout
