@@ -11,6 +11,7 @@ from pulumi_aws import ec2
 
 from components.bus.cluster import LeafHost, NatsCluster, NatsClusterArgs, Place
 from components.bus.exporters import ExporterHost, Exporters, ExportersArgs
+from components.bus.server_change import RELEASES
 from components.control_plane.admin_ingress import AdminIngress, AdminIngressArgs
 from components.control_plane.cache import Cache, CacheArgs, CacheUser
 from components.control_plane.database import NAME as DATABASE
@@ -28,6 +29,7 @@ from components.control_plane.workloads import oms, reference_data, reporting
 from components.control_plane.workloads.context import BusCredential, WorkloadContext
 from components.encryption_keys import EncryptionKeys, EncryptionKeysArgs, KeyUse
 from components.hot_path.boot_objects import PREFIX, BootObjects, BootObjectsArgs
+from components.hot_path.bundle_pin import BUNDLES
 from components.hot_path.cloud_init import FILES_TAG, PIN_TAG, cloud_init
 from components.hot_path.engine_bucket import EngineBucket, EngineBucketArgs
 from components.hot_path.engine_bundles import EngineBundles, EngineBundlesArgs
@@ -86,7 +88,7 @@ def program(settings: CloudSettings, artifacts: Path | None = None) -> None:
     )
     deploy_key = ec2.KeyPair("deploy", public_key=settings.hot_path.deploy_public_key, opts=with_provider)
     hosts = hot_path(settings, keys, network, bucket, bundles, files, deploy_key, with_provider)
-    roll_out(settings, bucket, bundles, hosts, files, with_provider)
+    roll_out(settings, bucket, bundles, hosts, files)
     bus = bus_args(settings, keys, network, bucket, deploy_key, hosts, with_provider)
     nats = NatsCluster("bus", bus, with_provider)
     Exporters(
@@ -163,7 +165,7 @@ def hot_path(
         InstanceRoleArgs(
             environment=settings.environment,
             artifact_bucket_arn=bucket.arn,
-            artifact_prefixes=("engines/", PREFIX, "releases/nats/"),
+            artifact_prefixes=(BUNDLES, PREFIX, RELEASES),
             artifact_key_arn=keys.arns[KeyUse.S3],
         ),
         opts,
@@ -237,7 +239,6 @@ def roll_out(
     bundles: EngineBundles,
     hosts: HotPathHosts,
     files: dict[str, HostFiles],
-    opts: pulumi.ResourceOptions,
 ) -> Rollout:
     wanted = settings.rollout
     return Rollout(
@@ -298,7 +299,7 @@ def bus_args(
         InstanceRoleArgs(
             environment=settings.environment,
             artifact_bucket_arn=bucket.arn,
-            artifact_prefixes=("releases/nats/",),
+            artifact_prefixes=(RELEASES,),
             artifact_key_arn=keys.arns[KeyUse.S3],
         ),
         opts,

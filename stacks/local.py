@@ -9,7 +9,7 @@ import pulumi
 
 from cli.paths import Layout
 from cli.sources import digest, package_files
-from components.hot_path.role_config import Flow, PreTradeLimits
+from components.hot_path.role_config import Flow
 from components.local.bus import NatsCluster, NatsClusterArgs
 from components.local.database import Postgres, PostgresArgs
 from components.local.engine import EngineArtifact, EngineArtifactArgs, EnginePin
@@ -38,7 +38,7 @@ def flow_id(settings: LocalSettings) -> str:
 
 def hot_path_args(settings: LocalSettings, supervisor: SupervisorArgs, engine: Path, engine_sha256: str) -> HotPathArgs:
     """The settings in the hot path's own units."""
-    ports, limits, replay = settings.ports, settings.limits, settings.replay
+    ports, replay = settings.ports, settings.replay
     return HotPathArgs(
         supervisor=supervisor,
         engine=engine,
@@ -71,14 +71,7 @@ def hot_path_args(settings: LocalSettings, supervisor: SupervisorArgs, engine: P
         ),
         strategy_class=settings.strategy.class_,
         strategy_parameters=settings.strategy.parameters,
-        limits=PreTradeLimits(
-            max_order_quantity=limits.max_order_quantity,
-            max_notional=price4(limits.max_notional),
-            max_position=limits.max_position,
-            collar_bps=int(limits.collar_percent * 100),
-            max_messages_per_second=limits.max_messages_per_second,
-            max_open_orders=limits.max_open_orders,
-        ),
+        limits=settings.limits.pre_trade(),
         idle=settings.placement.idle,
         places={
             role: Place(cpus=settings.placement.of(role).cpus, numa_node=settings.placement.of(role).numa_node)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.hot_path.role_config import PreTradeLimits
 from stacks.stack_file import Settings, read_stack_file, unprefixed, validate
 
 PRICE_UNITS_PER_DOLLAR = 10_000
@@ -139,6 +140,17 @@ class Limits(Settings):
     collar_percent: Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, le=100, decimal_places=2)] = Decimal("5")
     max_messages_per_second: int = Field(2_000, ge=1, le=1_000_000)
     max_open_orders: int = Field(64, ge=1, le=100_000)
+
+    def pre_trade(self) -> PreTradeLimits:
+        """In the units of the risk gate."""
+        return PreTradeLimits(
+            max_order_quantity=self.max_order_quantity,
+            max_notional=price4(self.max_notional),
+            max_position=self.max_position,
+            collar_bps=int(self.collar_percent * 100),
+            max_messages_per_second=self.max_messages_per_second,
+            max_open_orders=self.max_open_orders,
+        )
 
 
 class RolePlacement(Settings):

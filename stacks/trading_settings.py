@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from components.hot_path.role_config import Endpoint, PreTradeLimits, RoleInputs, VenueEndpoints
+from components.hot_path.role_config import Endpoint, RoleInputs, VenueEndpoints
 from components.network.flows import AGENT_HTTP, NATS_CLIENT, VenuePorts
 from stacks.settings import Instrument, Limits, Strategy, price4
 from stacks.stack_file import Settings
@@ -49,7 +49,6 @@ class TradingSettings(Settings):
         def at(address: IPv4Address, port: int) -> Endpoint:
             return Endpoint(host=str(address), port=port)
 
-        limits = self.limits
         return RoleInputs(
             host=host,
             environment=environment,
@@ -68,14 +67,7 @@ class TradingSettings(Settings):
             ),
             strategy_class=self.strategy.class_,
             strategy_parameters=self.strategy.parameters,
-            limits=PreTradeLimits(
-                max_order_quantity=limits.max_order_quantity,
-                max_notional=price4(limits.max_notional),
-                max_position=limits.max_position,
-                collar_bps=int(limits.collar_percent * 100),
-                max_messages_per_second=limits.max_messages_per_second,
-                max_open_orders=limits.max_open_orders,
-            ),
+            limits=self.limits.pre_trade(),
             agent_http=Endpoint(host=ANY_ADDRESS, port=AGENT_HTTP),
             nats_urls=(f"nats://127.0.0.1:{NATS_CLIENT}",),
             nats_user=f"agent-{host}",

@@ -18,6 +18,7 @@ from components.bus import change_program, leaf_node, server_config
 
 PROGRAM = "/opt/ironlane/bus/change_program.py"
 OPT = "/opt/ironlane/nats"
+RELEASES = "releases/nats/"  # prefix in the artifact bucket
 UNIT_FOLDER = "/etc/systemd/system"
 
 _STOP_S = 120.0  # above the unit's TimeoutStopSec
@@ -40,7 +41,7 @@ class Release(BaseModel):
     @property
     def key(self) -> str:
         """In the artifact bucket."""
-        return f"releases/nats/{self.sha256}/{self.file}"
+        return f"{RELEASES}{self.sha256}/{self.file}"
 
     @property
     def folder(self) -> str:

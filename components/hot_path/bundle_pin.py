@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+BUNDLES = "engines/"  # prefix in the artifact bucket
+
 
 class BundlePin(BaseModel):
     """`make engine` prints both; only the file with this digest is uploaded, installed or run."""
@@ -20,7 +22,7 @@ class BundlePin(BaseModel):
     @property
     def key(self) -> str:
         """Of the object in the bucket."""
-        return f"engines/{self.sha256}/{self.file}"
+        return f"{BUNDLES}{self.sha256}/{self.file}"
 
     @property
     def path(self) -> str:

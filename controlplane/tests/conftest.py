@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
-from nats_cluster import BINARY, Cluster
+from nats_cluster import BINARY, Cluster, running
 from postgres import AVAILABLE, PASSWORD, Postgres
 
 from controlplane.oms.migrate import migrate
@@ -34,13 +34,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def nats_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if BINARY is None:
         pytest.skip("nats-server is not installed")
-    cluster = Cluster(tmp_path_factory.mktemp("nats"))
-    cluster.start()
-    try:
-        cluster.wait_ready()
+    with running(Cluster(tmp_path_factory.mktemp("nats"))) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -38,7 +38,8 @@ class GoProgram:
     folder: str
     package: str
     executable: str
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 def module_folder(layout: Layout, folder: str) -> Path:
@@ -74,18 +75,26 @@ def compile_programs(
 ) -> None:
     """Compiles each into toolchain/bin, put in place whole. Raises what `run` raises."""
     go, go_env = found_go(run, env)
-    binaries = layout.toolchain_bin
-    binaries.mkdir(parents=True, exist_ok=True)
     for program in programs:
-        module = module_folder(layout, program.folder)
         say(f"fetching the Go modules of {program.executable}")
+        module = module_folder(layout, program.folder)
         run([go, "mod", "download"], cwd=module, env=go_env, timeout=_DOWNLOAD_S, tries=_DOWNLOAD_TRIES)
         say(f"compiling {program.executable}")
-        draft = binaries / f".{program.executable}.{os.getpid()}"
-        flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in program.variables.items())])
-        command = [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(draft)]
-        try:
-            run([*command, program.package], cwd=module, env=go_env, timeout=_COMPILE_S)
-            draft.replace(binaries / program.executable)
-        finally:
-            draft.unlink(missing_ok=True)
+        compile_program(layout, program, run, go, go_env)
+
+
+def compile_program(layout: Layout, program: GoProgram, run: Runner, go: str, go_env: Mapping[str, str]) -> None:
+    """Into toolchain/bin, put in place whole; fetches the modules that are needed and not there. Raises what `run`
+    raises."""
+    binaries = layout.toolchain_bin
+    binaries.mkdir(parents=True, exist_ok=True)
+    draft = binaries / f".{program.executable}.{os.getpid()}"
+    link = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in program.variables.items())])
+    flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", link]
+    flags += ["-tags", ",".join(program.tags)] if program.tags else []
+    command = [go, "build", *flags, "-o", str(draft), program.package]
+    try:
+        run(command, cwd=module_folder(layout, program.folder), env=go_env, timeout=_COMPILE_S)
+        draft.replace(binaries / program.executable)
+    finally:
+        draft.unlink(missing_ok=True)

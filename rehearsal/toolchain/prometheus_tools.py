@@ -8,7 +8,6 @@ Standard library only.
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.paths import Layout
-from rehearsal.toolchain.go_program import Runner, found_go, module_folder
+from rehearsal.toolchain.go_program import GoProgram, Runner, compile_program, found_go, module_folder
 
 
 class NoGoError(RuntimeError):
@@ -25,42 +24,42 @@ class NoGoError(RuntimeError):
 
 @dataclass(frozen=True)
 class Tool:
-    """name: of the folder below `go/` and of the executable. cost: processor time of a first build, measured."""
+    """cost: processor time of a first build, measured."""
 
-    name: str
-    package: str
+    program: GoProgram
     cost: str
-    tags: tuple[str, ...] = ()
 
 
 PROMTOOL = Tool(
-    "promtool",
-    "github.com/prometheus/prometheus/cmd/promtool",
+    GoProgram(
+        "promtool",
+        "github.com/prometheus/prometheus/cmd/promtool",
+        "promtool",
+        tags=("remove_all_sd",),  # service discovery of every cloud: half the build, no use to a rule test
+    ),
     "2 minutes of processor time",
-    tags=("remove_all_sd",),  # service discovery of every cloud: half the build, no use to a rule test
 )
-NODE_EXPORTER = Tool("node_exporter", "github.com/prometheus/node_exporter", "15 seconds of processor time")
+NODE_EXPORTER = Tool(
+    GoProgram("node_exporter", "github.com/prometheus/node_exporter", "node_exporter"), "15 seconds of processor time"
+)
 
 
 def ensure(layout: Layout, tool: Tool, run: Runner, say: Callable[[str], None], env: Mapping[str, str]) -> Path:
     """The executable, built when there is none for these pins. Raises NoGoError, and what `run` raises."""
-    module = module_folder(layout, tool.name)
-    target = layout.toolchain_bin / tool.name
-    pins = target.with_name(f".{tool.name}.sum")
+    name = tool.program.executable
+    module = module_folder(layout, tool.program.folder)
+    target = layout.toolchain_bin / name
+    pins = target.with_name(f".{name}.sum")
     wanted = (module / "go.mod").read_text() + (module / "go.sum").read_text()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(target.with_name(f".{tool.name}.lock")):
+    with _only_one(target.with_name(f".{name}.lock")):
         if target.exists() and pins.exists() and pins.read_text() == wanted:
             return target
         if shutil.which("go", path=env.get("PATH")) is None:
-            raise NoGoError(f"no Go on PATH to build {tool.name} with ({tool.cost})")
+            raise NoGoError(f"no Go on PATH to build {name} with ({tool.cost})")
         go, go_env = found_go(run, env)
-        say(f"building {tool.name}: {tool.cost}, once")
-        draft = target.with_name(f".{tool.name}.{os.getpid()}")
-        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w"]
-        tags = ["-tags", ",".join(tool.tags)] if tool.tags else []
-        run([go, "build", *flags, *tags, "-o", str(draft), tool.package], cwd=module, env=go_env, timeout=3600)
-        draft.replace(target)
+        say(f"building {name}: {tool.cost}, once")
+        compile_program(layout, tool.program, run, go, go_env)
         pins.write_text(wanted)
     return target
 

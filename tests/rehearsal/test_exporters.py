@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from nats_cluster import BINARY, ENVIRONMENT, Cluster, free_ports
+from nats_cluster import BINARY, ENVIRONMENT, Cluster, free_ports, running
 from promql import selectors
 
 from cli.paths import repository_layout
@@ -98,14 +98,9 @@ def test_the_recorded_list_is_that_of_the_pinned_build(node_exporter: str) -> No
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if BINARY is None:
         pytest.skip("nats-server is not installed")
-    cluster = Cluster(tmp_path_factory.mktemp("nats"))
-    cluster.start()
-    try:
-        cluster.wait_ready()
+    with running(Cluster(tmp_path_factory.mktemp("nats"))) as cluster:
         asyncio.run(_streams(cluster))
         yield cluster
-    finally:
-        cluster.stop()
 
 
 async def _streams(cluster: Cluster) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -172,3 +174,14 @@ class Cluster:
             backoff_min_s=0.02,
             backoff_max_s=0.2,
         )
+
+
+@contextmanager
+def running(cluster: Cluster) -> Iterator[Cluster]:
+    """Started and whole; ended behind it."""
+    cluster.start()
+    try:
+        cluster.wait_ready()
+        yield cluster
+    finally:
+        cluster.stop()

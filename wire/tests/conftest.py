@@ -10,20 +10,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
-from nats_cluster import BINARY, Cluster
+from nats_cluster import BINARY, Cluster, running
 
 
 @pytest.fixture(scope="session")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if BINARY is None:
         pytest.skip("nats-server is not installed")
-    cluster = Cluster(tmp_path_factory.mktemp("nats"))
-    cluster.start()
-    try:
-        cluster.wait_ready()
+    with running(Cluster(tmp_path_factory.mktemp("nats"))) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.control_plane.pod_flows import METRICS, Program
-from components.control_plane.pod_spec import Container, Port, Probe, Resources, SecretFile
+from components.control_plane.pod_spec import Container, Port, Resources, SecretFile, health_probes
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
 from components.control_plane.workloads.context import WorkloadContext, bus_files, service_url
@@ -47,9 +47,7 @@ def admin(context: WorkloadContext) -> WorkloadArgs:
                 Port(name="https", number=ADMIN_HTTPS, node_port=ADMIN_NODE_PORT),
                 Port(name="metrics", number=METRICS),
             ),
-            startup=Probe(port="metrics", path="/livez", failures=24),
-            liveness=Probe(port="metrics", path="/livez", period_s=10, failures=6),
-            readiness=Probe(port="metrics", path="/readyz"),
+            **health_probes("metrics"),
             config=tuple(config),
             secret_files=(*bus_files(program), *TLS.values()),
             # longer than the load balancer takes to notice that the port is closed (twice 10 s)

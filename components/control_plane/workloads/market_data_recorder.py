@@ -6,7 +6,7 @@ Three replicas in three zones record the same: a gap of one is filled from anoth
 from __future__ import annotations
 
 from components.control_plane.pod_flows import METRICS, Program
-from components.control_plane.pod_spec import Container, Port, Probe, Resources, SecretFile, VolumeClaim
+from components.control_plane.pod_spec import Container, Port, Resources, SecretFile, VolumeClaim, health_probes
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
 from components.control_plane.workloads.context import WorkloadContext, bus_files, clickhouse_url
@@ -36,9 +36,7 @@ def market_data_recorder(context: WorkloadContext, gib: int) -> WorkloadArgs:
             priority_class=Priority.SUPPORT.value,
             resources=Resources(cpu_millicores=1_000, memory_mib=4_096),
             ports=(Port(name="metrics", number=METRICS),),
-            startup=Probe(port="metrics", path="/livez", failures=24),
-            liveness=Probe(port="metrics", path="/livez", period_s=10, failures=6),
-            readiness=Probe(port="metrics", path="/readyz"),
+            **health_probes("metrics"),
             config=tuple(config),
             secret_files=(*bus_files(program), password),
             volumes=(VolumeClaim(name="recording", path=FOLDER, gib=gib),),

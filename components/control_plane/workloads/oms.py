@@ -7,7 +7,7 @@ volume takes what support asks for (core dumps, exports) and outlives the pod.
 from __future__ import annotations
 
 from components.control_plane.pod_flows import HTTP, Program
-from components.control_plane.pod_spec import Container, Port, Probe, Resources, VolumeClaim
+from components.control_plane.pod_spec import Container, Port, Resources, VolumeClaim, health_probes
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
 from components.control_plane.workloads.context import WorkloadContext, bus_files
@@ -35,9 +35,7 @@ def oms(context: WorkloadContext) -> WorkloadArgs:
             priority_class=Priority.TRADING.value,
             resources=Resources(cpu_millicores=2_000, memory_mib=4_096, guaranteed=True),
             ports=(Port(name="http", number=HTTP),),
-            startup=Probe(port="http", path="/livez", failures=24),
-            liveness=Probe(port="http", path="/livez", period_s=10, failures=6),
-            readiness=Probe(port="http", path="/readyz"),
+            **health_probes("http"),
             config=tuple(config),
             secret_files=bus_files(program),
             volumes=(VolumeClaim(name="support", path="/var/lib/ironlane", gib=20),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.control_plane.pod_flows import HTTP, Program
-from components.control_plane.pod_spec import Container, Port, Probe, Resources
+from components.control_plane.pod_spec import Container, Port, Resources, health_probes
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import WorkloadArgs
 from components.control_plane.workloads.context import WorkloadContext, bus_files
@@ -31,9 +31,7 @@ def reference_data(context: WorkloadContext) -> WorkloadArgs:
             priority_class=Priority.SUPPORT.value,
             resources=Resources(cpu_millicores=500, memory_mib=1_024),
             ports=(Port(name="http", number=HTTP),),
-            startup=Probe(port="http", path="/livez", failures=24),
-            liveness=Probe(port="http", path="/livez", period_s=10, failures=6),
-            readiness=Probe(port="http", path="/readyz"),
+            **health_probes("http"),
             config=tuple(config),
             secret_files=bus_files(program),
             drain_s=5,

@@ -6,7 +6,7 @@ The check before each order is not here: it is the gate inside the order router,
 from __future__ import annotations
 
 from components.control_plane.pod_flows import HTTP, Program
-from components.control_plane.pod_spec import Container, Port, Probe, Resources
+from components.control_plane.pod_spec import Container, Port, Resources, health_probes
 from components.control_plane.priority_classes import Priority
 from components.control_plane.workload import Autoscaling, WorkloadArgs
 from components.control_plane.workloads.context import WorkloadContext, bus_files, service_url
@@ -35,9 +35,7 @@ def risk_engine(context: WorkloadContext, autoscaling: Autoscaling) -> WorkloadA
             priority_class=Priority.TRADING.value,
             resources=Resources(cpu_millicores=2_000, memory_mib=4_096, guaranteed=True),
             ports=(Port(name="http", number=HTTP),),
-            startup=Probe(port="http", path="/livez", failures=24),
-            liveness=Probe(port="http", path="/livez", period_s=10, failures=6),
-            readiness=Probe(port="http", path="/readyz"),
+            **health_probes("http"),
             config=tuple(config),
             secret_files=bus_files(program),
             drain_s=5,

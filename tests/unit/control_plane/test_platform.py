@@ -20,9 +20,12 @@ from components.control_plane.workloads.context import BusCredential
 from controlplane.database_users import config as users_config
 from controlplane.oms import config as oms_config
 from stacks import cloud
-from stacks.cloud_settings import CloudSettings, from_file
+from stacks.cloud_settings import CloudSettings
 from tests.recorder import Recording, Resource, deploy
+from tests.support import cloud_recording
+from tests.support.cloud_recording import recorded
 
+pytestmark = pytest.mark.xdist_group("cloud")
 ROOT = Path(__file__).resolve().parents[3]
 WORKLOADS = (
     "kubernetes:apps/v1:Deployment",
@@ -33,17 +36,17 @@ WORKLOADS = (
 
 
 def settings(**platform: Any) -> CloudSettings:
-    read = from_file(ROOT / "Pulumi.prod.yaml")
-    return read.model_copy(update={"platform": read.platform.model_copy(update={"placed": True, **platform})})
+    read = cloud_recording.settings("prod")
+    return read.model_copy(update={"platform": read.platform.model_copy(update=platform)})
 
 
 def record(wanted: CloudSettings, preview: bool = False) -> Recording:
     return deploy(lambda: cloud.program(wanted), stack="prod", preview=preview)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def prod() -> Recording:
-    return record(settings())
+    return recorded("prod")
 
 
 def running(recording: Recording) -> dict[Program, Resource]:

@@ -13,19 +13,17 @@ from stacks import cloud
 from stacks.cloud_settings import from_file, parse
 from stacks.stack_file import SettingsError, read_stack_file
 from tests.recorder import Recording, deploy
+from tests.support.cloud_recording import recorded
 
 FILE = Path(__file__).resolve().parents[3] / "Pulumi.prod.yaml"
 
 
-def record(preview: bool) -> Recording:
-    settings = from_file(FILE)
-    placed = settings.model_copy(update={"platform": settings.platform.model_copy(update={"placed": True})})
-    return deploy(lambda: cloud.program(placed), stack="prod", preview=preview)
+pytestmark = pytest.mark.xdist_group("cloud")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def prod() -> Recording:
-    return record(preview=False)
+    return recorded("prod")
 
 
 def test_every_trading_host_is_scraped_under_its_own_name(prod: Recording) -> None:
@@ -69,7 +67,10 @@ def test_the_programs_let_this_prometheus_in(prod: Recording) -> None:
 
 
 def test_a_preview_shows_all_of_it(prod: Recording) -> None:
-    planned = {(each.type, each.name) for each in record(preview=True).resources}
+    planned = {
+        (each.type, each.name)
+        for each in deploy(lambda: cloud.program(from_file(FILE)), stack="prod", preview=True).resources
+    }
     assert planned == {(each.type, each.name) for each in prod.resources}
 
 

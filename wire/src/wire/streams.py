@@ -73,6 +73,19 @@ class ConsumerLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
                 raise ValueError(f"{name}: {getattr(self, name)} is less than 1")
 
 
+def _bounds(limits: StreamLimits) -> dict[str, Any]:
+    """What every stream of ours has."""
+    return {
+        "retention": "limits",
+        "num_replicas": limits.replicas,
+        "max_bytes": limits.max_bytes,
+        "max_msg_size": MAX_MESSAGE_BYTES,
+        "max_msgs": -1,
+        "max_consumers": 16,
+        "duplicate_window": limits.duplicate_window_s * _NS,
+    }
+
+
 def order_events_stream(environment: str, limits: StreamLimits) -> dict[str, Any]:
     """The ORDER_EVENTS stream as the JetStream API takes it.
 
@@ -80,19 +93,13 @@ def order_events_stream(environment: str, limits: StreamLimits) -> dict[str, Any
     `Nats-Msg-Id` within the duplicate window is stored once.
     """
     return {
+        **_bounds(limits),
         "name": ORDER_EVENTS,
         "description": "Order events of every router, in the order each wrote them",
         "subjects": [Subjects(environment).all_of(ORDER_EVENT)],
-        "retention": "limits",
         "storage": "file",
-        "num_replicas": limits.replicas,
         "discard": "new",
-        "max_bytes": limits.max_bytes,
         "max_age": limits.max_age_s * _NS,
-        "max_msg_size": MAX_MESSAGE_BYTES,
-        "max_msgs": -1,
-        "max_consumers": 16,
-        "duplicate_window": limits.duplicate_window_s * _NS,
         "deny_delete": True,
         "deny_purge": True,
         "allow_direct": False,
@@ -106,19 +113,13 @@ def telemetry_stream(environment: str, limits: StreamLimits) -> dict[str, Any]:
     """
     tree = Subjects(environment)
     return {
+        **_bounds(limits),
         "name": TELEMETRY,
         "description": "Latencies, positions and role states, for who looks a little later",
         "subjects": [tree.all_of(kind) for kind in (LATENCY, POSITION, STATUS)],
-        "retention": "limits",
         "storage": "memory",
-        "num_replicas": limits.replicas,
         "discard": "old",
-        "max_bytes": limits.max_bytes,
         "max_age": limits.max_age_s * _NS,
-        "max_msg_size": MAX_MESSAGE_BYTES,
-        "max_msgs": -1,
-        "max_consumers": 16,
-        "duplicate_window": limits.duplicate_window_s * _NS,
         "allow_direct": True,
     }
 
@@ -130,19 +131,13 @@ def leases_bucket(limits: StreamLimits) -> dict[str, Any]:
     end leaves a marker.
     """
     return {
+        **_bounds(limits),
         "name": f"KV_{LEASES}",
         "description": "Holders of fencing epochs",
         "subjects": [f"$KV.{LEASES}.>"],
-        "retention": "limits",
         "storage": "file",
-        "num_replicas": limits.replicas,
         "discard": "new",
-        "max_bytes": limits.max_bytes,
-        "max_msg_size": MAX_MESSAGE_BYTES,
-        "max_msgs": -1,
         "max_msgs_per_subject": 8,
-        "max_consumers": 16,
-        "duplicate_window": limits.duplicate_window_s * _NS,
         "allow_rollup_hdrs": True,
         "allow_msg_ttl": True,
         "subject_delete_marker_ttl": 60 * _NS,
