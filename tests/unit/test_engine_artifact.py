@@ -66,7 +66,7 @@ def build(layout: Layout, env: Mapping[str, str] | None = None, wire: Wheel | No
 
 def hotpath(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [home / "bin" / "hotpath", *arguments], capture_output=True, text=True, timeout=30, check=False,
+        [home / "bin" / "hotpath", *arguments], capture_output=True, text=True, timeout=120, check=False,
         env=engine._own_imports(None),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from cli import engine
 from cli.engine import EngineError, Wheel, build_engine, build_wheel
 from cli.engine_bundle import build_bundle, locked, package_content, write_archive
 from cli.paths import Layout, repository_layout
-from tests.unit.test_engine_artifact import clone
+from tests.unit.test_engine_artifact import clone, hotpath
 
 REPOSITORY = repository_layout()
 Test = TypeVar("Test")
@@ -129,8 +129,7 @@ def test_a_host_installs_it_from_the_file_alone(built: tuple[Layout, Wheel], fil
     done = host(*wanted)
     assert done.returncode == 0, done.stderr
     home = tmp_path / "root" / "opt" / "ironlane" / "engines" / bundle.sha256
-    shown = subprocess.run([home / "bin" / "hotpath", "1"], capture_output=True, text=True, timeout=120, check=True)
-    assert shown.stdout == "20\n"
+    assert hotpath(home, "1").stdout == "20\n"
     listed = subprocess.run(
         [home / "bin" / "python", "-I", "-m", "host_rollout", "--help"],
         capture_output=True, text=True, timeout=120, check=True,
