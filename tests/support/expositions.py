@@ -12,6 +12,8 @@ from controlplane.oms.config import Readiness
 from controlplane.oms.ingest import IngestState
 from controlplane.oms.metrics import registry
 from hotpath import config
+from hotpath.agent.metrics import exposition
+from hotpath.agent.observer import Observer
 from hotpath.agent.role import Agent
 from hotpath.feed import handler as feed
 from hotpath.ipc.histogram import HistogramWriter
@@ -77,7 +79,8 @@ def agent(folder: Path) -> str:
             kept.append(ring)
         block = encode_position_block(PositionBlock(sequence=1, position=-40, open_orders=2))
         kept.append(SeqlockWriter(prefix, "position", POSITION_BLOCK_SIZE, initial=block, symbol="IRON"))
-        return Agent(settings, RoleLog("agent")).exposition().decode()
+        observer = Observer(prefix, settings.roles, settings.instrument.symbol)
+        return exposition(observer, Agent(settings, RoleLog("agent")).view)().decode()
     finally:
         remove_segments(prefix)
 

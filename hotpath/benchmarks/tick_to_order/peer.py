@@ -48,6 +48,10 @@ class Peer:
             self._process.close()
             raise
 
+    @property
+    def pids(self) -> list[int]:
+        return [self._process.pid]
+
     def resume(self) -> None:
         self._process.resume()
 

@@ -58,6 +58,10 @@ class Pod:
             self._stack.close()
             raise
 
+    @property
+    def pids(self) -> list[int]:
+        return self._roles.pids
+
     def resume(self) -> None:
         self._throttled = self._group.throttled()
         self._roles.resume()

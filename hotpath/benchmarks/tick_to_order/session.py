@@ -9,6 +9,7 @@ from typing import Protocol
 
 from benchmarks.contender import Machine, Round, UnfitError, Work
 from benchmarks.native.tick_flow import MESSAGES_PER_TRIGGER, TickFlow
+from benchmarks.tick_to_order.cpu_wait import THIS_THREAD, threads_of, waited_ns
 from benchmarks.tick_to_order.exchange import Exchange
 
 # how long the slowest order may take beyond the end of the flow; later ones count as not answered
@@ -34,6 +35,9 @@ class Engine(Protocol):
     """What is measured: started, its order session up. It stands still between `pause` and `resume`."""
 
     polite_venue: bool  # it needs the venue's CPU as well: the venue yields it when idle
+
+    @property
+    def pids(self) -> list[int]: ...
 
     def resume(self) -> None: ...
 
@@ -72,7 +76,16 @@ class TickToOrder:
         try:
             self._await_answer()
             self._flow.make(offered.warm_up + offered.measured)
+            threads = {"venue": [THIS_THREAD], "engine": threads_of(engine.pids)}
+            waited = {name: waited_ns(each) for name, each in threads.items()}
+            began = time.monotonic_ns()
             counted = venue.run(offered.rate, offered.warm_up, GRACE_MS, engine.polite_venue)
+            took = time.monotonic_ns() - began
+            waits = {
+                f"{name}_waited_for_cpu_percent": 100 * (now - before) / took
+                for name, before in waited.items()
+                if before is not None and (now := waited_ns(threads[name])) is not None
+            }
             venue.drain(QUIET_MS, BACKLOG_LIMIT_MS)
             if venue.closed:
                 raise RuntimeError("the order session ended during the round")
@@ -85,6 +98,7 @@ class TickToOrder:
             "achieved_per_second": achieved(offered, counted),
             "orders": float(counted["orders"]),
             "orders_missing": float(counted["unanswered"]),
+            **waits,
             **more,
         }
         return Round(None, counted, venue.latencies(), stages=stages or None, figures=figures)

@@ -11,8 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hotpath.agent.control import Control
-from hotpath.agent.metrics import AgentView, exposition
+from hotpath.agent.metrics import exposition
 from hotpath.agent.observer import Observer
+from hotpath.agent.view import AgentView
 from hotpath.config import Limits
 from hotpath.ipc.histogram import HistogramWriter
 from hotpath.ipc.ring import RingConsumer, RingProducer

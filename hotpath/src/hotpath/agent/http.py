@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -69,3 +71,12 @@ def build(
 
     routes = [("/livez", livez), ("/readyz", readyz), ("/status", status), ("/latency", latency)]
     return Starlette(routes=[*(Route(path, handler) for path, handler in routes), Route("/metrics", metrics_text)])
+
+
+def server(app: Starlette, host: str, port: int) -> uvicorn.Server:
+    """Not serving yet. It leaves the signals to the process."""
+    own = uvicorn.Server(
+        uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+    )
+    own.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    return own

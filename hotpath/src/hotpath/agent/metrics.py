@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -14,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from hotpath.agent.control import ControlState
 from hotpath.agent.observer import Observer
+from hotpath.agent.view import AgentView
 from hotpath.ipc.histogram import HistogramSnapshot
 
 NS_PER_S: Final = 1e9
@@ -25,16 +25,6 @@ LEVELS: Final = frozenset({
     "mode", "killed",
 })  # fmt: skip
 """What roles keep among their counters although it also falls: rate() of it would be nonsense."""
-
-
-@dataclass(frozen=True)
-class AgentView:
-    """What the agent tells of itself. journal: sequence numbers by point; events: counters; gates as on /readyz."""
-
-    gates: list[dict[str, Any]]
-    events: Mapping[str, int]
-    journal: Mapping[str, int]
-    control: ControlState
 
 
 def _latency_buckets(snapshot: HistogramSnapshot) -> list[tuple[str, float]]:

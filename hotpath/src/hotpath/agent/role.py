@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import uvicorn
 
 from hotpath import config
-from hotpath.agent import http, metrics
 from hotpath.agent.commands import ROLE, CommandHandler
 from hotpath.agent.control import Control, ControlError
 from hotpath.agent.journal_publisher import JournalPublisher
 from hotpath.agent.observer import Observer
 from hotpath.agent.telemetry import Telemetry
+from hotpath.agent.view import AgentView
 from hotpath.ipc.status import RoleState, StatusWriter
 from hotpath.process import RoleLog, StopSignal
 from hotpath.service_manager import LoopReport, ServiceManager
@@ -28,6 +26,9 @@ from wire.messages import encode
 from wire.publisher import StreamPublisher
 from wire.streams import ORDER_EVENTS
 from wire.subjects import Subjects
+
+if TYPE_CHECKING:
+    import uvicorn
 
 BEAT_S = 0.2
 MAX_BACKLOG = 100_000  # events not yet in the stream: more means that the record is falling behind
@@ -72,7 +73,7 @@ class Agent:
         self._telemetry = Telemetry(
             self._observer, self._bus, runtime.host, runtime.environment, settings.instrument.symbol
         )
-        self._exposition = metrics.exposition(self._observer, self.view)
+        self._http: uvicorn.Server | None = None
         self._status = StatusWriter(runtime.shm_prefix, ROLE, gates=GATES, counters=COUNTERS)
         self._status.enter(RoleState.STARTING)
 
@@ -106,20 +107,16 @@ class Agent:
             "telemetry_published": self._telemetry.published,
         }
 
-    def view(self) -> metrics.AgentView:
+    def view(self) -> AgentView:
         """The agent's part of /metrics."""
         figures = self.figures()
         journal = {"read": figures.pop("events_read"), "acknowledged": figures.pop("events_acknowledged")}
-        return metrics.AgentView(
+        return AgentView(
             gates=self.gates(),
             events=figures,
             journal={"written": self._journal.written(), **journal},
             control=self._control.state,
         )
-
-    def exposition(self) -> bytes:
-        """/metrics as text."""
-        return self._exposition()
 
     def about(self) -> dict[str, Any]:
         """The agent's part of /status."""
@@ -143,16 +140,10 @@ class Agent:
         runtime = self._settings.runtime
         self._bus.start()
         await self._bus.subscribe(Subjects(runtime.environment).commands_for(runtime.host), self._on_command)
-        app = http.build(self._observer, self.gates, self.about, self.exposition)
-        server = uvicorn.Server(
-            uvicorn.Config(app, host=self._settings.http.host, port=self._settings.http.port, log_level="warning",
-                           access_log=False, lifespan="off")
-        )  # fmt: skip
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # StopSignal has the signals
         tasks = [
             asyncio.create_task(self._journal.run(), name="journal"),
             asyncio.create_task(self._telemetry.run(), name="telemetry"),
-            asyncio.create_task(server.serve(), name="http"),
+            asyncio.create_task(self._serve_http(), name="http"),
         ]
         self._status.enter(RoleState.ACTIVE)
         # its own event loop is the loop to watch: a callback that blocks it stops the beats
@@ -160,7 +151,7 @@ class Agent:
         try:
             while not stop:
                 self._keep_status()
-                report.tick(started=server.started)
+                report.tick(started=self._http is not None and self._http.started)
                 await asyncio.sleep(BEAT_S)
                 for task in tasks:
                     if task.done():
@@ -168,13 +159,26 @@ class Agent:
         finally:
             self._status.enter(RoleState.DRAINING)
             report.stopping()
-            server.should_exit = True
-            for task in tasks[:2]:
+            if self._http is not None:
+                self._http.should_exit = True
+            for task in tasks[: 2 if self._http is not None else 3]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._bus.close()
             self._control.close()
             self._status.close()
+
+    async def _serve_http(self) -> None:
+        # a third of the agent's start is the import of these libraries: orders and commands do not wait for them
+        self._http = await asyncio.to_thread(self._http_server)
+        await self._http.serve()
+
+    def _http_server(self) -> uvicorn.Server:
+        from hotpath.agent import http, metrics
+
+        exposition = metrics.exposition(self._observer, self.view)
+        app = http.build(self._observer, self.gates, self.about, exposition)
+        return http.server(app, self._settings.http.host, self._settings.http.port)
 
     def _keep_status(self) -> None:
         for gate in self.gates():
