@@ -17,6 +17,7 @@ def _environment(layout: Layout, flavour: str = engine.RELEASE) -> dict[str, str
     assert built is not None, "the bootstrap ran before"
     own, _ = engine.engine_site_packages(layout, built.sha256)
     env = {**os.environ, "PYTHONPATH": str(own)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of tests are compiled once, not by each worker of each run
     env["PATH"] = os.pathsep.join([str(layout.venv / "bin"), env.get("PATH", os.defpath)])
     return env
 
@@ -31,9 +32,9 @@ def test(layout: Layout, args: argparse.Namespace) -> int:
     if args.e2e:
         chosen = ["tests/e2e", "-m", "e2e"]
     else:
-        # one worker a core, and what is expensive to set up on one of them (mark xdist_group); slow tests run real
-        # servers and compilers, one at a time
-        workers = ["-n", str(len(os.sched_getaffinity(0))), "--dist", "loadgroup"]
+        # a worker more than cores, as many tests wait for other processes; each file on one of them, as its fixtures may
+        # be expensive (tests/support/scheduling.py); slow tests run real servers and compilers, one at a time
+        workers = ["-n", str(len(os.sched_getaffinity(0)) + 1), "--dist", "loadfile"]
         chosen = ["-m", "slow"] if args.slow else ["-m", "not slow", *workers]
     command = [sys.executable, "-m", "pytest", *chosen, *args.pytest]
     return subprocess.run(command, cwd=layout.root, env=_environment(layout), check=False).returncode

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 from unittest import mock
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # the cloud SDKs leave millions of objects alive, and every full collection walks through them
+    gc.set_threshold(100_000, 20, 50)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # what the modules made stays: pytest's own search for lost errors need not walk through it either
+    gc.freeze()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.scheduling import SharedFixtures
+
+    return SharedFixtures(config, log)
 
 
 def _refuse(self: object, t: str, name: str, *more: Any, **named: Any) -> NoReturn:

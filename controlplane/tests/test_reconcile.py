@@ -53,7 +53,7 @@ class Ledger:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def hold(self, day: TradingDay) -> None:
         self.rows = {"/ledger/orders": day.ledger_orders, "/ledger/fills": day.ledger_fills}

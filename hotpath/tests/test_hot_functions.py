@@ -1,7 +1,7 @@
 """Proof over the generated C: the engine's nogil functions use no Python object and never take the GIL.
 
-The modules are translated with the directives of the release build. Every function that Cython calls `noexcept nogil`
-is looked up in the C, and its body must not name anything of Python's C API, nor an allocator.
+The C is that which the release build compiled. Every function that Cython calls `noexcept nogil` is looked up in it,
+and its body must not name anything of Python's C API, nor an allocator.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCE = PROJECT / "src"
+BUILD = PROJECT.parent / ".ironlane" / "build" / "hotpath-release"
 
 # module → functions that must be among those found
 MODULES = {
@@ -130,27 +131,23 @@ def release_directives() -> dict[str, Any]:
     raise AssertionError("setup.py has no `directives`")
 
 
-# all in one process: most of the time is the start of the compiler
 TRANSLATE = """
 import sys
 from Cython.Compiler.Main import compile_single
 from Cython.Compiler.Options import CompilationOptions
-directives, include, jobs = eval(sys.stdin.read())
-for source, target, module in jobs:
-    options = CompilationOptions(
-        compiler_directives=dict(directives), include_path=[include], language_level=3, output_file=target
-    )
-    if compile_single(source, options, full_module_name=module).num_errors:
-        sys.exit(f"{source} does not compile")
+source, target, directives = eval(sys.stdin.read())
+options = CompilationOptions(compiler_directives=directives, language_level=3, output_file=target)
+sys.exit(compile_single(source, options, full_module_name="bad").num_errors)
 """
 
 
-def translate(jobs: Sequence[tuple[str, str, str]]) -> None:
-    """Each .pyx to C: (source, target, module name)."""
-    task = repr((release_directives(), str(SOURCE), list(jobs)))
-    command = [sys.executable, "-c", TRANSLATE]
-    done = subprocess.run(command, input=task, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def compiled(module: str) -> str:
+    """The C of the release build, which must be that of the sources as they are now."""
+    name = f"{module.replace('.', '/')}.pyx"
+    staged = BUILD / "src" / "hotpath" / name
+    assert staged.exists(), f"{BUILD}: no release build: python3 -m cli.bootstrap ensure"
+    assert staged.read_bytes() == (SOURCE / "hotpath" / name).read_bytes(), f"{name}: changed since the last build"
+    return (BUILD / "build" / "c" / "src" / "hotpath" / name).with_suffix(".c").read_text()
 
 
 def bodies(c: str) -> Iterator[tuple[str, str]]:
@@ -199,28 +196,24 @@ def offences(c: str, names: set[str]) -> tuple[set[str], dict[str, set[str]]]:
     return found, bad
 
 
-@pytest.fixture(scope="module")
-def translated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("c")
-    bad = folder / "bad.pyx"
-    bad.write_text(BAD)
-    sources = {module: SOURCE / "hotpath" / f"{module.replace('.', '/')}.pyx" for module in MODULES}
-    jobs = [(str(source), str(folder / f"{name}.c"), f"hotpath.{name}") for name, source in sources.items()]
-    translate([*jobs, (str(bad), str(folder / "bad.c"), "bad")])
-    return {name: (folder / f"{name}.c").read_text() for name in (*MODULES, "bad")}
-
-
 @pytest.mark.parametrize("module", MODULES)
-def test_hot_functions_are_free_of_python(module: str, translated: dict[str, str]) -> None:
-    found, bad = offences(translated[module], declared(module))
+def test_hot_functions_are_free_of_python(module: str) -> None:
+    found, bad = offences(compiled(module), declared(module))
     assert MODULES[module] <= found, f"not found in the C: {MODULES[module] - found}"
     assert bad == {}
 
 
-def test_functions_that_touch_python_are_found(translated: dict[str, str]) -> None:
+def test_functions_that_touch_python_are_found(tmp_path: Path) -> None:
+    source, target = tmp_path / "bad.pyx", tmp_path / "bad.c"
+    source.write_text(BAD)
+    done = subprocess.run(
+        [sys.executable, "-c", TRANSLATE], input=repr((str(source), str(target), release_directives())),
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
     hot = nogil_names(BAD)
     assert hot == {"clean", "takes_gil", "swallows", "allocates"}
-    found, bad = offences(translated["bad"], hot | {"uses_object"})
+    found, bad = offences(target.read_text(), hot | {"uses_object"})
     assert found == {"clean", "takes_gil", "uses_object", "swallows", "allocates"}
     by_name = {short_name(name, found): used for name, used in bad.items()}
     assert by_name.keys() == {"takes_gil", "uses_object", "swallows", "allocates"}

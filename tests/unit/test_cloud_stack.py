@@ -16,7 +16,6 @@ from stacks.stack_file import SettingsError, read_stack_file
 from tests.recorder import Recording
 from tests.support.cloud_recording import ROOT, recorded
 
-pytestmark = pytest.mark.xdist_group("cloud")
 # what cannot be had back, or not in time, once it is gone
 HELD = {
     "aws:ebs/volume:Volume",

@@ -21,11 +21,10 @@ from controlplane.database_users import config as users_config
 from controlplane.oms import config as oms_config
 from stacks import cloud
 from stacks.cloud_settings import CloudSettings
-from tests.recorder import Recording, Resource, deploy
+from tests.recorder import Recording, Resource, record
 from tests.support import cloud_recording
 from tests.support.cloud_recording import recorded
 
-pytestmark = pytest.mark.xdist_group("cloud")
 ROOT = Path(__file__).resolve().parents[3]
 WORKLOADS = (
     "kubernetes:apps/v1:Deployment",
@@ -40,8 +39,18 @@ def settings(**platform: Any) -> CloudSettings:
     return read.model_copy(update={"platform": read.platform.model_copy(update=platform)})
 
 
-def record(wanted: CloudSettings, preview: bool = False) -> Recording:
-    return deploy(lambda: cloud.program(wanted), stack="prod", preview=preview)
+def updated(wanted: CloudSettings) -> Recording:
+    return record(lambda: cloud.program(wanted), stack="prod", preview=False)
+
+
+def inputs(recording: Recording) -> dict[tuple[str, str], Any]:
+    return {(each.type, each.name): each.inputs for each in recording.resources}
+
+
+def changed(prod: Recording, wanted: CloudSettings) -> set[tuple[str, str]]:
+    """Type and name of what an update to `wanted` has otherwise than prod."""
+    before, after = inputs(prod), inputs(updated(wanted))
+    return {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
 
 
 @pytest.fixture
@@ -65,11 +74,6 @@ def test_every_program_is_there_in_its_namespace(prod: Recording) -> None:
     assert set(found) == set(Program)
     for program, each in found.items():
         assert each.inputs["metadata"]["namespace"] == NAMESPACES[program].value
-
-
-def test_a_preview_registers_what_an_update_does(prod: Recording) -> None:
-    planned = record(settings(), preview=True)
-    assert {(each.type, each.name) for each in planned.resources} == {(each.type, each.name) for each in prod.resources}
 
 
 def test_only_programs_that_exist_are_started(prod: Recording) -> None:
@@ -188,13 +192,9 @@ def test_volumes_are_under_our_key_and_outlive_their_claims(prod: Recording) -> 
 
 def test_switching_the_protection_off_changes_nothing_on_the_cluster(prod: Recording) -> None:
     """The first of the two updates that take prod down; much of Kubernetes cannot be changed in place."""
-    before = {(each.type, each.name): each.inputs for each in prod.resources}
-    after = record(settings().model_copy(update={"protect": False}))
-    assert not [
-        each.name
-        for each in after.resources
-        if each.type.startswith("kubernetes:") and before[each.type, each.name] != each.inputs
-    ]
+    found = changed(prod, settings().model_copy(update={"protect": False}))
+    assert found
+    assert not [name for kind, name in found if kind.startswith("kubernetes:")]
 
 
 def test_only_the_console_has_a_port_on_the_nodes(prod: Recording) -> None:
@@ -253,10 +253,7 @@ def test_another_image_of_the_risk_engine_changes_one_deployment(prod: Recording
         **settings().platform.images,
         Program.RISK_ENGINE: PinnedImage(repository="controlplane", digest=f"sha256:{'0b' * 32}"),
     }
-    after = record(settings(images=images))
-    before = {(each.type, each.name): each.inputs for each in prod.resources}
-    changed = [(each.type, each.name) for each in after.resources if before[each.type, each.name] != each.inputs]
-    assert changed == [("kubernetes:apps/v1:Deployment", "risk-engine")]
+    assert changed(prod, settings(images=images)) == {("kubernetes:apps/v1:Deployment", "risk-engine")}
 
 
 def test_every_secret_that_a_pod_refers_to_is_documented(prod: Recording) -> None:
@@ -300,7 +297,7 @@ def test_credentials_of_the_bus_become_secrets_that_the_programs_wait_for(monkey
     monkeypatch.setattr(
         cloud, "workload_context", lambda *args: given(*args).model_copy(update={"bus_credentials": made})
     )
-    recording = record(settings())
+    recording = updated(settings())
     secrets = {each.name: each for each in recording.of_type("kubernetes:core/v1:Secret")}
     # commands of people are sent by the console, as the operator
     users = {"bus-oms": ("trading", "oms"), "bus-admin": ("admin", "operator")}

@@ -14,7 +14,6 @@ from tests.recorder.answers import id_of
 from tests.support.cloud_recording import recorded, settings
 from tests.support.reachability import INGRESS, INSTANCE, INTERFACE, ROUTE, Topology, UnmodelledError, Way
 
-pytestmark = pytest.mark.xdist_group("cloud")
 HOSTS = ("hot-path-hot-a", "hot-path-hot-b")
 
 

@@ -9,16 +9,12 @@ from typing import Any
 import pytest
 
 from components.observability.chart_values import Image
-from stacks import cloud
 from stacks.cloud_settings import from_file, parse
 from stacks.stack_file import SettingsError, read_stack_file
-from tests.recorder import Recording, deploy
+from tests.recorder import Recording
 from tests.support.cloud_recording import recorded
 
 FILE = Path(__file__).resolve().parents[3] / "Pulumi.prod.yaml"
-
-
-pytestmark = pytest.mark.xdist_group("cloud")
 
 
 @pytest.fixture
@@ -64,14 +60,6 @@ def test_the_programs_let_this_prometheus_in(prod: Recording) -> None:
     assert peers
     namespaces = {peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in peers}
     assert namespaces == {release.inputs["namespace"]}
-
-
-def test_a_preview_shows_all_of_it(prod: Recording) -> None:
-    planned = {
-        (each.type, each.name)
-        for each in deploy(lambda: cloud.program(from_file(FILE)), stack="prod", preview=True).resources
-    }
-    assert planned == {(each.type, each.name) for each in prod.resources}
 
 
 def errors(path: str, value: Any) -> str:
