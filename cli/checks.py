@@ -32,7 +32,7 @@ def test(layout: Layout, args: argparse.Namespace) -> int:
     if args.e2e:
         chosen = ["tests/e2e", "-m", "e2e"]
     else:
-        # a worker more than cores, as many tests wait for other processes; each file on one of them, as its fixtures may
+        # a worker more than cores, as many tests wait for other processes; each file on one of them, as fixtures may
         # be expensive (tests/support/scheduling.py); slow tests run real servers and compilers, one at a time
         workers = ["-n", str(len(os.sched_getaffinity(0)) + 1), "--dist", "loadfile"]
         chosen = ["-m", "slow"] if args.slow else ["-m", "not slow", *workers]
