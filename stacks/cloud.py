@@ -419,6 +419,7 @@ def workload_context(
             user: BusCredential(ca=nats.ca_pem, certificate=each.certificate, key=each.key)
             for user, each in nats.credentials.items()
         },
+        stream_limits=nats.stream_limits,
         database_address=database.address,
         database_name=DATABASE,
         database_ca_pem=platform.database_ca_pem,

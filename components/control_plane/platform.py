@@ -14,6 +14,7 @@ from components.control_plane.workload import Autoscaling, Workload, WorkloadArg
 from components.control_plane.workloads.admin import admin
 from components.control_plane.workloads.audit_ingest import audit_ingest
 from components.control_plane.workloads.backtest import backtest
+from components.control_plane.workloads.bus_streams import bus_streams
 from components.control_plane.workloads.clickhouse import clickhouse
 from components.control_plane.workloads.context import BusCredential, WorkloadContext, bus_files, bus_user
 from components.control_plane.workloads.database_users import database_users
@@ -56,6 +57,7 @@ class PlatformArgs(BaseModel):
 def workloads(context: WorkloadContext, sizes: Sizes) -> tuple[WorkloadArgs, ...]:
     """Every program of the platform, those first for which others wait. Raises ValueError for what must not be."""
     return (
+        bus_streams(context),
         database_users(context),
         oms(context),
         risk_engine(context, sizes.risk_engine),
@@ -67,6 +69,10 @@ def workloads(context: WorkloadContext, sizes: Sizes) -> tuple[WorkloadArgs, ...
         reporting(context, sizes.reporting_schedule),
         backtest(context, sizes.backtest_strategy),
     )
+
+
+# the Job that has to be done before programs use what it makes
+_FIRST = {Program.BUS_STREAMS: Party.BUS, Program.DATABASE_USERS: Party.DATABASE}
 
 
 class Platform(pulumi.ComponentResource):
@@ -90,8 +96,9 @@ class Platform(pulumi.ComponentResource):
         self.workloads = {}
         for each in workloads(args.context, args.sizes):
             after: list[pulumi.Resource] = [*namespaces.ready[each.namespace], priorities, storage]
-            if each.program is not Program.DATABASE_USERS and _reaches(each.program, Party.DATABASE):
-                after.append(self.workloads[Program.DATABASE_USERS].running)
+            for program, party in _FIRST.items():
+                if each.program is not program and _reaches(each.program, party):
+                    after.append(self.workloads[program].running)
             credential = args.context.bus_credentials.get(bus_user(each.program))
             if credential is not None and _reaches(each.program, Party.BUS):
                 after.append(_bus_secret(each.program, credential, child_options(self, opts, after)))

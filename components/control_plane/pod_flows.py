@@ -35,6 +35,7 @@ class Namespace(StrEnum):
 
 
 class Program(StrEnum):
+    BUS_STREAMS = "bus-streams"
     DATABASE_USERS = "database-users"
     OMS = "oms"
     RISK_ENGINE = "risk-engine"
@@ -48,6 +49,7 @@ class Program(StrEnum):
 
 
 NAMESPACES: Mapping[Program, Namespace] = {
+    Program.BUS_STREAMS: Namespace.TRADING,
     Program.DATABASE_USERS: Namespace.TRADING,
     Program.OMS: Namespace.TRADING,
     Program.RISK_ENGINE: Namespace.TRADING,
@@ -102,6 +104,7 @@ _SCRAPED: Mapping[Program, int] = {
 
 POD_FLOWS: tuple[PodFlow, ...] = (
     # the bus: the only way to the hot path
+    _flow(Program.BUS_STREAMS, Party.BUS, NATS_CLIENT, "makes streams and buckets"),
     _flow(Program.OMS, Party.BUS, NATS_CLIENT, "order events"),
     _flow(Program.RISK_ENGINE, Party.BUS, NATS_CLIENT, "positions in, limits and kill out"),
     _flow(Program.MARKET_DATA_RECORDER, Party.BUS, NATS_CLIENT, "what is recorded"),

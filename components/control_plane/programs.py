@@ -15,6 +15,7 @@ def _python(module: str) -> tuple[str, ...]:
 
 
 COMMANDS: Mapping[Program, tuple[str, ...]] = {
+    Program.BUS_STREAMS: ("python", "-m", "wire.declare"),
     Program.DATABASE_USERS: _python("controlplane.database_users"),
     Program.OMS: _python("controlplane.oms"),
     Program.RISK_ENGINE: _python("controlplane.risk"),
@@ -28,7 +29,7 @@ COMMANDS: Mapping[Program, tuple[str, ...]] = {
 }
 
 # the others get all their objects and no pod; a test compares this with the sources
-BUILT = frozenset({Program.DATABASE_USERS, Program.OMS, Program.CLICKHOUSE})
+BUILT = frozenset({Program.BUS_STREAMS, Program.DATABASE_USERS, Program.OMS, Program.CLICKHOUSE})
 
 # image repositories: ours, and the upstream release of ClickHouse, mirrored
 REPOSITORIES = ("controlplane", "backtest", "clickhouse")

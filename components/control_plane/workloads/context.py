@@ -19,8 +19,8 @@ from components.network.flows import Party
 DATABASE_CA = "database-ca.pem"
 
 
-# the program that sends what people decide is the bus's operator; the others are known by their own names
-_BUS_USERS = {Program.ADMIN: "operator"}
+# the program that sends what people decide is the bus's operator; most of the others are known by their own names
+_BUS_USERS = {Program.ADMIN: "operator", Program.BUS_STREAMS: "declarer"}
 
 
 class BusCredential(BaseModel):
@@ -34,8 +34,9 @@ class BusCredential(BaseModel):
 
 
 class WorkloadContext(BaseModel):
-    """bus_credentials: by bus user. database_secret_arn: of the administrator's password, under database_key_arn.
+    """bus_credentials: by bus user. stream_limits: JSON of `wire.streams.BusLimits`.
 
+    database_secret_arn: of the administrator's password, under database_key_arn.
     database_logins and cache_logins: ARNs that a role connects by.
     """
 
@@ -50,6 +51,7 @@ class WorkloadContext(BaseModel):
     cidrs: dict[Party, tuple[str, ...]]
     bus_urls: tuple[Text, ...]
     bus_credentials: dict[str, BusCredential] = Field(default_factory=dict)
+    stream_limits: str
     database_address: Text
     database_name: str
     database_ca_pem: str

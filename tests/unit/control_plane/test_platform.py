@@ -24,6 +24,9 @@ from stacks.cloud_settings import CloudSettings
 from tests.recorder import Recording, Resource, record
 from tests.support import cloud_recording
 from tests.support.cloud_recording import recorded
+from wire import declare
+from wire.client import BusSettings
+from wire.streams import BusLimits
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKLOADS = (
@@ -225,6 +228,37 @@ def test_the_oms_accepts_its_configuration(prod: Recording, tmp_path: Path) -> N
     (statement,) = json.loads(prod.named_of("aws:iam/rolePolicy:RolePolicy", "oms-aws").inputs["policy"])["Statement"]
     assert statement["Action"] == ["rds-db:connect"]
     assert statement["Resource"] == ["arn:aws:rds-db:us-east-1:111122223333:dbuser:database-id/oms"]
+
+
+def test_the_job_that_makes_the_streams_is_understood_and_comes_first(
+    prod: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = running(prod)
+    job = made[Program.BUS_STREAMS]
+    assert job.inputs["spec"]["suspend"] is False
+    for program in (Program.OMS, Program.RISK_ENGINE, Program.MARKET_DATA_RECORDER, Program.ADMIN):
+        assert prod.waits_for(made[program], job), program
+    container = pod(job)["containers"][0]
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    words = list(container["command"])
+    limits = words.index("--limits") + 1
+    for option in ("--ca", "--cert", "--key", "--limits"):
+        assert str(Path(words[words.index(option) + 1]).parent) in mounts
+    words[limits] = str(tmp_path / "limits.json")
+    Path(words[limits]).write_text(prod.named("bus-streams-config").inputs["data"]["limits.json"])
+    told: list[tuple[BusSettings, str, BusLimits]] = []
+
+    async def run(settings: BusSettings, environment: str, limits: BusLimits) -> list[str]:
+        told.append((settings, environment, limits))
+        return []
+
+    monkeypatch.setattr(declare, "_run", run)
+    assert words[:3] == ["python", "-m", "wire.declare"]
+    assert declare.main(words[3:]) == 0
+    ((bus, environment, read),) = told
+    assert (environment, bus.user) == ("prod", "declarer")
+    assert bus.servers == ("tls://10.40.104.10:4222", "tls://10.40.105.10:4222", "tls://10.40.106.10:4222")
+    assert read.order_events.max_bytes > BusLimits().order_events.max_bytes
 
 
 def test_the_job_that_makes_database_users_accepts_its_configuration_and_comes_first(

@@ -27,6 +27,7 @@ PARTIES |= dict.fromkeys(CIDRS[Party.DATABASE], "data")
 
 # Written out a second time on purpose: a flow that is added to the table must be added here, by somebody who means it.
 INTO = {
+    Program.BUS_STREAMS: set(),
     Program.DATABASE_USERS: set(),
     Program.OMS: {("risk-engine", 8080), ("admin", 8080), ("prometheus", 8080)},
     Program.RISK_ENGINE: {("admin", 8080), ("prometheus", 8080)},
@@ -45,6 +46,7 @@ INTO = {
     Program.BACKTEST: set(),
 }
 OUT_OF = {
+    Program.BUS_STREAMS: {("bus", 4222)},
     Program.DATABASE_USERS: {("data", 5432), ("endpoints", 443)},
     Program.OMS: {("bus", 4222), ("data", 5432)},
     Program.RISK_ENGINE: {("bus", 4222), ("data", 6379), ("oms", 8080), ("reference-data", 8080)},
