@@ -270,6 +270,17 @@ def test_a_zero_length_message_uses_up_a_sequence_number() -> None:
     assert arb.feed(A, packet(4, [b"", b"m5"]), 1) == [(4, b""), (5, b"m5")]
 
 
+def test_forged_sequence_numbers_fill_a_counter_and_do_not_wrap_it() -> None:
+    """Found by `make fuzz` (target line_arbitration)."""
+    arb = started()
+    for session in (SESSION, OTHER, b"IRONMD0003"):
+        arb.feed(A, control(1, session=session), 0)
+        arb.feed(A, control(2**64 - 2, session=session), 0)
+    assert arb.source_stats(A)["skipped"] == 2**64 - 1
+    arb.feed(A, data(2**64 - 9, 1, b"IRONMD0003"), 0)
+    assert arb.source_stats(A)["skipped"] == 2**64 - 1
+
+
 def test_a_stray_packet_far_ahead_does_not_keep_the_gap_open_for_ever() -> None:
     arb = started()
     arb.feed(A, control(1 << 62), 0)

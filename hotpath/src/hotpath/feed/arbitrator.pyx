@@ -1,5 +1,5 @@
 """Line arbitration over redundant MoldUDP64 lines. See arbitrator.pxd for the rules and the counters."""
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -13,6 +13,11 @@ cdef enum:
 
 STATE_NAMES = ("no_session", "in_sequence", "gap", "needs_snapshot", "ended")
 SOURCE_NAMES = ("line_a", "line_b", "rerequest")
+
+
+cdef inline void _count(uint64_t* counter, uint64_t more) noexcept nogil:
+    """Stops at the largest value: a few forged sequence numbers would otherwise take it around to a small one."""
+    counter[0] += min(more, UINT64_MAX - counter[0])
 
 
 cdef class Arbitrator:
@@ -121,9 +126,9 @@ cdef class Arbitrator:
         if source == SOURCE_REREQUEST:
             return
         if sequence < line_next:
-            self.sources[source].late += (after if after < line_next else line_next) - sequence
+            _count(&self.sources[source].late, (after if after < line_next else line_next) - sequence)
         elif line_next:
-            self.sources[source].skipped += sequence - line_next
+            _count(&self.sources[source].skipped, sequence - line_next)
         if after > line_next:
             self.line_next[source] = after
 
@@ -250,7 +255,7 @@ cdef class Arbitrator:
         if self.state != ARBITER_NEEDS_SNAPSHOT:
             return
         if sequence > self.expected:
-            self.gaps.skipped_by_snapshot += sequence - self.expected
+            _count(&self.gaps.skipped_by_snapshot, sequence - self.expected)
         self.gaps.closed_by_snapshot += 1
         self.expected = sequence
         # recount: a stray packet far ahead must not keep the gap open for ever, and the window may have slid
