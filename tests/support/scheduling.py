@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from xdist.scheduler import LoadFileScheduling
@@ -17,4 +18,9 @@ class SharedFixtures(LoadFileScheduling):  # type: ignore[misc]  # xdist has no 
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return _RECORDING if _RECORDING in (Path(self.config.rootpath) / file).read_text() else file
+        return _RECORDING if _records(Path(self.config.rootpath) / file) else file
+
+
+@functools.cache
+def _records(file: Path) -> bool:
+    return _RECORDING in file.read_text()

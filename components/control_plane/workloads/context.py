@@ -49,7 +49,7 @@ class WorkloadContext(BaseModel):
     repository_urls: dict[str, Text]
     replicas: dict[Program, int] = Field(default_factory=dict)
     cidrs: dict[Party, tuple[str, ...]]
-    bus_urls: tuple[Text, ...]
+    bus_urls: tuple[str, ...]
     bus_credentials: dict[str, BusCredential] = Field(default_factory=dict)
     stream_limits: str
     database_address: Text

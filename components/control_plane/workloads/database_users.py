@@ -1,15 +1,14 @@
-"""Makes the database users of the programs that exist, before they start. Done again, it changes nothing."""
+"""Makes the database users of the programs that exist."""
 
 from __future__ import annotations
 
 from components.control_plane.pod_flows import Program
 from components.control_plane.pod_identity import Statement
-from components.control_plane.pod_spec import CONFIG_FOLDER, Container, Resources
-from components.control_plane.priority_classes import Priority
+from components.control_plane.pod_spec import CONFIG_FOLDER
 from components.control_plane.workload import WorkloadArgs
 from components.control_plane.workloads import oms
 from components.control_plane.workloads.context import DATABASE_CA, WorkloadContext
-from components.latency_budget import LatencyBudget
+from components.control_plane.workloads.preparation import preparation
 
 USERS = (oms.USER,)
 
@@ -28,21 +27,10 @@ def database_users(context: WorkloadContext) -> WorkloadArgs:
         ),
         DATABASE_CA: context.database_ca_pem,
     }
-    return context.workload(
+    return preparation(
+        context,
         program,
-        kind="job",
-        retries=6,
-        deadline_s=900,
-        latency=LatencyBudget(p99_us=900_000_000),
-        container=Container(
-            name=program.value,
-            command=context.command(program),
-            pool="system",
-            priority_class=Priority.TRADING.value,
-            resources=Resources(cpu_millicores=100, memory_mib=256),
-            config=tuple(config),
-        ),
-        config=config,
+        config,
         aws=(
             Statement(actions=("secretsmanager:GetSecretValue",), resources=(context.database_secret_arn,)),
             Statement(actions=("kms:Decrypt",), resources=(context.database_key_arn,)),

@@ -140,10 +140,11 @@ class Agent:
         runtime = self._settings.runtime
         self._bus.start()
         await self._bus.subscribe(Subjects(runtime.environment).commands_for(runtime.host), self._on_command)
+        pages = asyncio.create_task(self._serve_http(), name="http")
         tasks = [
             asyncio.create_task(self._journal.run(), name="journal"),
             asyncio.create_task(self._telemetry.run(), name="telemetry"),
-            asyncio.create_task(self._serve_http(), name="http"),
+            pages,
         ]
         self._status.enter(RoleState.ACTIVE)
         # its own event loop is the loop to watch: a callback that blocks it stops the beats
@@ -159,10 +160,11 @@ class Agent:
         finally:
             self._status.enter(RoleState.DRAINING)
             report.stopping()
-            if self._http is not None:
-                self._http.should_exit = True
-            for task in tasks[: 2 if self._http is not None else 3]:
-                task.cancel()
+            for task in tasks:
+                if task is pages and self._http is not None:
+                    self._http.should_exit = True  # it ends by itself, with its connections
+                else:
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._bus.close()
             self._control.close()
